@@ -1,0 +1,5 @@
+package arm
+
+import "strings"
+
+func lower(s string) string { return strings.ToLower(s) }
