@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/url"
+	"strings"
 
 	"tandem"
 )
@@ -47,15 +48,25 @@ type Request struct {
 // Query holds query parameters by lower-case name ("$filter", "api-version"); the first value wins.
 type Query map[string]string
 
-// ParseQuery reads a raw query string.
+// ParseQuery reads a raw query string. Only & parts it: a semicolon is a character like any other, since filters name
+// API revisions ("echo;rev=2").
 func ParseQuery(raw string) (Query, error) {
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, err
-	}
-	q := make(Query, len(values))
-	for name, v := range values {
-		q[lower(name)] = v[0]
+	q := make(Query)
+	for part := range strings.SplitSeq(raw, "&") {
+		if part == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(part, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, err
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, err
+		}
+		if _, known := q[lower(name)]; !known {
+			q[lower(name)] = value
+		}
 	}
 	return q, nil
 }
@@ -71,7 +82,9 @@ type Response struct {
 type Handler func(ctx context.Context, r *Request) (*Response, error)
 
 // Route binds a method and a path to a handler. Literal segments match without regard to case; a {name} segment matches one
-// segment; a last segment {name...} matches the rest. Literals win over placeholders.
+// segment; a last segment {name...} matches the rest, one segment or more. Literals win over placeholders. A pattern that
+// begins with /{scope...}/providers/ is an extension resource: it matches at every scope, the root included, and wins over
+// everything; its parameter "scope" is the id in front of the path's last "providers", empty or with a slash in front.
 type Route struct {
 	Method  string // "GET", ...; a HEAD route must be stated
 	Pattern string // "/subscriptions/{subscriptionId}/resourceGroups/{resourceGroupName}/providers/..."
@@ -81,6 +94,8 @@ type Route struct {
 	// Scope is the id that is checked; nil: the request's path (for lists and actions, of the resource they are on).
 	Scope     func(r *Request) string
 	Anonymous bool // no token is asked for
+	// AnyPrincipal asks for a token but for no role: the handler answers with what the caller may see.
+	AnyPrincipal bool
 	// AnyVersion serves the route without an api-version.
 	AnyVersion bool
 	Handler    Handler
@@ -98,6 +113,8 @@ type TypeInfo struct {
 	Name        string // "service/apis"
 	Locations   []string
 	APIVersions []string
+	// AnyVersion serves every date-shaped api-version; APIVersions then only tells clients what to prefer.
+	AnyVersion bool
 }
 
 // Resource is the envelope of every resource.
