@@ -15,11 +15,16 @@ type Body struct {
 	stream io.Reader
 	length int64 // of the stream; -1: not known beforehand
 	data   []byte
-	held   bool // data is the whole body
+	held   bool      // data is the whole body
+	owner  io.Closer // of the stream; nil where nothing needs to be let go
 }
 
-// Stream makes a body that is read from r once. length is in bytes, -1 where it is not known.
-func Stream(r io.Reader, length int64) Body { return Body{stream: r, length: length} }
+// Stream makes a body that is read from r once. length is in bytes, -1 where it is not known. Where r is an io.Closer,
+// Close lets go of it.
+func Stream(r io.Reader, length int64) Body {
+	owner, _ := r.(io.Closer)
+	return Body{stream: r, length: length, owner: owner}
+}
 
 // Bytes makes a body held in memory.
 func Bytes(b []byte) Body { return Body{data: b, held: true} }
@@ -75,4 +80,18 @@ func (b *Body) Reader() io.Reader {
 		return b.stream
 	}
 	return bytes.NewReader(nil)
+}
+
+// Close lets go of what a streamed body holds (a backend's connection, say). Whoever replaces a body that was not read to
+// its end calls it; it may be called more than once, and a held body stays readable.
+func (b *Body) Close() error {
+	if b.owner == nil {
+		return nil
+	}
+	owner := b.owner
+	b.owner = nil
+	if !b.held {
+		b.stream = nil
+	}
+	return owner.Close()
 }

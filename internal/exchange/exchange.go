@@ -20,6 +20,21 @@ type Exchange struct {
 	TLS      *tls.ConnectionState // nil on a plain connection
 	Request  Request
 	Response Response
+
+	// Inform sends an interim answer (1xx other than 101) to the client at once, before Response. It is nil where the
+	// client cannot take one (HTTP/1.0).
+	Inform func(status int, header Header) error
+}
+
+// Reset empties the exchange for the next request and keeps the room of its lists.
+func (x *Exchange) Reset() {
+	req, res := x.Request.Message.reset(), x.Response.Message.reset()
+	*x = Exchange{}
+	x.Request.Message, x.Response.Message = req, res
+}
+
+func (m *Message) reset() Message {
+	return Message{Header: m.Header[:0], Trailer: m.Trailer[:0]}
 }
 
 // Request is what the client sent and, after the inbound policies, what the backend gets.
