@@ -1,0 +1,224 @@
+package identity
+
+import (
+	"context"
+	"crypto/x509"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"tandem"
+)
+
+// Credentials are what a client signs in with.
+type Credentials struct {
+	TenantID     string
+	ClientID     string
+	ClientSecret string // shown once; empty where the principal existed already
+	ObjectID     string // of the service principal
+}
+
+// BootstrapOptions name the first things of a directory.
+type BootstrapOptions struct {
+	Tenant    Tenant
+	Principal string // display name of the first service principal
+	Scope     string // where it is Owner; empty: everywhere
+}
+
+// Bootstrap makes sure that the tenant exists, and the first service principal with the role Owner. Called again, it
+// changes nothing and gives credentials without the secret.
+func (d *Directory) Bootstrap(ctx context.Context, o BootstrapOptions) (Credentials, error) {
+	if err := d.EnsureTenant(ctx, o.Tenant); err != nil {
+		return Credentials{}, err
+	}
+	c, err := d.EnsureServicePrincipal(ctx, o.Tenant.ID, o.Principal)
+	if err != nil {
+		return c, err
+	}
+	if o.Scope == "" {
+		o.Scope = "/"
+	}
+	_, err = d.AssignRole(ctx, Assignment{Scope: o.Scope, Role: "Owner", PrincipalID: c.ObjectID})
+	if tandem.KindOf(err) == tandem.Exists {
+		err = nil
+	}
+	return c, err
+}
+
+// EnsureTenant makes the tenant where it is not there.
+func (d *Directory) EnsureTenant(ctx context.Context, t Tenant) error {
+	if _, known := d.Tenant(t.ID); known {
+		return nil
+	}
+	if _, err := uuid.Parse(t.ID); err != nil {
+		return &tandem.Error{Op: "make tenant", Subject: t.ID, Kind: tandem.Invalid, Err: err, Remedy: "give a GUID"}
+	}
+	return d.commit(ctx, "make tenant", write{key: folderTenants + strings.ToLower(t.ID), value: t, created: true})
+}
+
+// Tenant finds a tenant by id or domain.
+func (d *Directory) Tenant(name string) (Tenant, bool) {
+	t, ok := d.current.Load().tenants[strings.ToLower(name)]
+	return t, ok
+}
+
+// Tenants are all tenants.
+func (a *Access) Tenants() []Tenant { return a.current.Load().Tenants }
+
+// EnsureServicePrincipal finds a service principal by its display name in a tenant or makes it, with a new secret.
+func (d *Directory) EnsureServicePrincipal(ctx context.Context, tenant, name string) (Credentials, error) {
+	for _, p := range d.Snapshot().Principals {
+		if p.DisplayName == name && strings.EqualFold(p.TenantID, tenant) {
+			return Credentials{TenantID: tenant, ClientID: p.AppID, ObjectID: p.ID}, nil
+		}
+	}
+	app, err := d.CreateApplication(ctx, Application{TenantID: tenant, DisplayName: name})
+	if err != nil {
+		return Credentials{}, err
+	}
+	sp, err := d.CreateServicePrincipal(ctx, app.AppID)
+	if err != nil {
+		return Credentials{}, err
+	}
+	secret, _, err := d.AddSecret(ctx, app.AppID, "first", 0)
+	return Credentials{TenantID: tenant, ClientID: app.AppID, ClientSecret: secret, ObjectID: sp.ID}, err
+}
+
+// CreateApplication registers a client. Empty ids are made.
+func (d *Directory) CreateApplication(ctx context.Context, a Application) (Application, error) {
+	if _, known := d.Tenant(a.TenantID); !known {
+		return a, &tandem.Error{Op: "register application", Subject: a.DisplayName, Kind: tandem.NotFound, Remedy: "make the tenant first"}
+	}
+	if a.ID == "" {
+		a.ID = uuid.NewString()
+	}
+	if a.AppID == "" {
+		a.AppID = uuid.NewString()
+	}
+	a.Created = d.c.Clock.Now().UTC()
+	return a, d.commit(ctx, "register application", write{key: appKey(a.AppID), value: a, created: true})
+}
+
+func appKey(appID string) string { return folderApps + strings.ToLower(appID) }
+
+// Application finds a client by its client id.
+func (d *Directory) Application(appID string) (Application, bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	a, ok := d.apps[strings.ToLower(appID)]
+	return a, ok
+}
+
+// Applications are all registered clients.
+func (d *Directory) Applications() []Application {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]Application, 0, len(d.apps))
+	for _, a := range d.apps {
+		out = append(out, a)
+	}
+	return out
+}
+
+// CreateServicePrincipal gives an application its identity in its tenant.
+func (d *Directory) CreateServicePrincipal(ctx context.Context, appID string) (ServicePrincipal, error) {
+	app, ok := d.Application(appID)
+	if !ok {
+		return ServicePrincipal{}, noApplication("make service principal", appID)
+	}
+	for _, p := range d.Snapshot().Principals {
+		if strings.EqualFold(p.AppID, appID) {
+			return p, &tandem.Error{Op: "make service principal", Subject: appID, Kind: tandem.Exists}
+		}
+	}
+	p := ServicePrincipal{ID: uuid.NewString(), AppID: app.AppID, TenantID: app.TenantID, DisplayName: app.DisplayName, Enabled: true, Created: d.c.Clock.Now().UTC()}
+	return p, d.commit(ctx, "make service principal", write{key: folderPrincipals + p.ID, value: p, created: true})
+}
+
+func noApplication(op, appID string) error {
+	return &tandem.Error{Op: op, Subject: appID, Kind: tandem.NotFound, Remedy: "register the application first"}
+}
+
+// Principal finds a service principal by its object id.
+func (a *Access) Principal(objectID string) (ServicePrincipal, bool) {
+	p, ok := a.current.Load().principals[strings.ToLower(objectID)]
+	return p, ok
+}
+
+// AddSecret makes a client secret that is good for a lifetime (zero: two years) and gives it, this one time.
+func (d *Directory) AddSecret(ctx context.Context, appID, name string, lifetime time.Duration) (string, Secret, error) {
+	app, ok := d.Application(appID)
+	if !ok {
+		return "", Secret{}, noApplication("add secret", appID)
+	}
+	if lifetime == 0 {
+		lifetime = 2 * 365 * 24 * time.Hour
+	}
+	plain := newSecret()
+	now := d.c.Clock.Now().UTC()
+	s := Secret{KeyID: uuid.NewString(), DisplayName: name, Hint: plain[:3], Hash: hashSecret(plain), Start: now, End: now.Add(lifetime)}
+	app.Secrets = append(append([]Secret{}, app.Secrets...), s)
+	return plain, s, d.commit(ctx, "add secret", write{key: appKey(appID), value: app})
+}
+
+// RemoveSecret takes a secret away from an application.
+func (d *Directory) RemoveSecret(ctx context.Context, appID, keyID string) error {
+	app, ok := d.Application(appID)
+	if !ok {
+		return noApplication("remove secret", appID)
+	}
+	var kept []Secret
+	for _, s := range app.Secrets {
+		if !strings.EqualFold(s.KeyID, keyID) {
+			kept = append(kept, s)
+		}
+	}
+	if len(kept) == len(app.Secrets) {
+		return &tandem.Error{Op: "remove secret", Subject: keyID, Kind: tandem.NotFound}
+	}
+	app.Secrets = kept
+	return d.commit(ctx, "remove secret", write{key: appKey(appID), value: app})
+}
+
+// AddCertificate registers a certificate, with whose key the client signs assertions.
+func (d *Directory) AddCertificate(ctx context.Context, appID string, cert *x509.Certificate) error {
+	app, ok := d.Application(appID)
+	if !ok {
+		return noApplication("add certificate", appID)
+	}
+	app.Certificates = append(append([]Certificate{}, app.Certificates...),
+		Certificate{KeyID: uuid.NewString(), DER: cert.Raw, Start: cert.NotBefore, End: cert.NotAfter})
+	return d.commit(ctx, "add certificate", write{key: appKey(appID), value: app})
+}
+
+// DeleteApplication deletes a client with its service principal and that one's role assignments.
+func (d *Directory) DeleteApplication(ctx context.Context, appID string) error {
+	if _, ok := d.Application(appID); !ok {
+		return noApplication("delete application", appID)
+	}
+	for _, p := range d.Snapshot().Principals {
+		if strings.EqualFold(p.AppID, appID) {
+			if err := d.DeleteServicePrincipal(ctx, p.ID); err != nil {
+				return err
+			}
+		}
+	}
+	return d.commit(ctx, "delete application", write{key: appKey(appID)})
+}
+
+// DeleteServicePrincipal deletes a principal and its role assignments.
+func (d *Directory) DeleteServicePrincipal(ctx context.Context, objectID string) error {
+	p, ok := d.Principal(objectID)
+	if !ok {
+		return &tandem.Error{Op: "delete service principal", Subject: objectID, Kind: tandem.NotFound}
+	}
+	for _, a := range d.Snapshot().RoleAssignments {
+		if strings.EqualFold(a.PrincipalID, objectID) {
+			if err := d.commit(ctx, "delete role assignment", write{key: assignmentKey(a)}); err != nil {
+				return err
+			}
+		}
+	}
+	return d.commit(ctx, "delete service principal", write{key: folderPrincipals + p.ID})
+}
