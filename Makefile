@@ -1,0 +1,31 @@
+# Tandem: `make run` rehearses a disaster, `make test` runs all tests.
+GO ?= go
+ARGS ?=
+
+.PHONY: run test test-go lint bench build clean
+
+# --keep stays open until Ctrl-C; with ARGS=--json the story is told once and the command ends.
+run:
+	$(GO) run ./cmd/tandem rehearse $(if $(findstring --json,$(ARGS)),,--keep) $(ARGS)
+
+build:
+	$(GO) build -trimpath -ldflags="-s -w" -o bin/tandem ./cmd/tandem
+
+# All tests: those that need only Go, with the race detector, and those that need installed parts.
+test: lint
+	$(GO) test -race ./...
+	$(GO) run ./cmd/tandem rehearse --json
+
+# The tests that need only Go.
+test-go:
+	$(GO) test ./...
+
+lint:
+	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
+	$(GO) vet ./...
+
+bench:
+	$(GO) test -run '^$$' -bench . -benchmem ./...
+
+clean:
+	rm -rf bin

@@ -1,0 +1,471 @@
+package apim
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"net/http"
+	"strings"
+
+	"tandem"
+	"tandem/internal/arm"
+	"tandem/internal/store"
+)
+
+// commitTries bounds the retries of a write without a concrete If-Match that others keep overtaking.
+const commitTries = 8
+
+// put serves PUT and PATCH of an entity.
+func (p *Provider) put(ctx context.Context, s *Service, k *Kind, ids []string, r *arm.Request) (*arm.Response, error) {
+	if err := checkName(k, ids); err != nil {
+		return nil, err
+	}
+	sent, err := properties(k, r.Body)
+	if err != nil {
+		return nil, err
+	}
+	patch := r.Method == http.MethodPatch
+	verb := 'P'
+	if patch {
+		verb = 'U'
+	}
+	if strings.ContainsRune(k.MatchRequired, verb) && strict(r) && !r.IfMatch() {
+		return nil, matchRequired()
+	}
+	for try := 0; ; try++ {
+		w, err := p.prepare(ctx, s, k, ids, r, sent)
+		if err != nil {
+			return nil, err
+		}
+		rev, err := p.commit(ctx, w)
+		if tandem.KindOf(err) == tandem.Precondition && try < commitTries && !concrete(r) {
+			continue
+		}
+		if err != nil {
+			return nil, commitError(w, err)
+		}
+		w.Doc.Revision = rev
+		status := http.StatusOK
+		if w.New() && !k.Always200 {
+			status = http.StatusCreated
+		}
+		return p.entity(ctx, s, k, w.Doc, r, status)
+	}
+}
+
+// prepare builds the write from what is there now and what was sent.
+func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []string, r *arm.Request, sent map[string]any) (*Write, error) {
+	patch := r.Method == http.MethodPatch
+	w := &Write{Service: s, Kind: k, Request: r, Sent: sent, Secret: func(string) bool { return true }}
+	stored, err := s.locate(ctx, k, ids)
+	if err == nil {
+		w.IDs = stored
+		w.Old, err = s.read(ctx, Key(k.typ, stored))
+	}
+	switch {
+	case tandem.KindOf(err) == tandem.NotFound && k.typ == "apis" || k.typ == "workspaces.apis":
+		if w.Old == nil && w.IDs == nil {
+			w.IDs = newRevision(ids, sent)
+		}
+	case tandem.KindOf(err) == tandem.NotFound:
+		if w.IDs == nil {
+			return nil, notFound(s.Table.ByType("apis"), ids[0])
+		}
+	case err != nil:
+		return nil, err
+	}
+	if w.Old == nil && patch {
+		return nil, notFound(k, ids[len(ids)-1])
+	}
+	if err := r.CheckETag(w.Old.etag()); err != nil {
+		return nil, err
+	}
+	w.Doc = &Document{IDs: w.IDs, Key: Key(k.typ, w.IDs), Type: k.typ, Properties: map[string]any{}}
+	if w.Old != nil {
+		w.Doc.IDs = w.Old.IDs
+		if patch {
+			w.Doc.Properties = clone(w.Old.Properties)
+		}
+		for _, name := range k.ReadOnly {
+			if v := lookup(w.Old.Properties, name); v != nil {
+				place(w.Doc.Properties, name, v)
+			}
+		}
+	}
+	merge(w.Doc.Properties, clone(sent), patch)
+	for i := 0; i < len(k.params)-1; i++ {
+		if err := w.requireParent(ctx, i); err != nil {
+			return nil, err
+		}
+	}
+	if k.Rules != nil {
+		if err := k.Rules.Write(ctx, w); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range k.WriteOnly {
+		remove(w.Doc.Properties, name)
+	}
+	for _, name := range k.Required {
+		v := lookup(w.Doc.Properties, name)
+		sealedBefore := w.Old != nil && w.Old.Sealed[name] != ""
+		if (v == nil || v == "") && !sealedBefore {
+			return nil, invalid(name, "%s is required.", name)
+		}
+	}
+	for _, ref := range k.References {
+		if err := w.reference(ctx, ref); err != nil {
+			return nil, err
+		}
+	}
+	if err := w.Doc.seal(s.Sealer, k, w.Old, w.Secret); err != nil {
+		return nil, err
+	}
+	value, err := w.Doc.encode()
+	if err != nil {
+		return nil, err
+	}
+	cond := store.Condition{Key: w.Doc.Key}
+	if w.Old != nil {
+		cond.Revision = w.Old.Revision
+	}
+	w.Batch.If = append(w.Batch.If, cond)
+	w.Batch.Put = append(w.Batch.Put, store.Write{Key: w.Doc.Key, Value: value})
+	return w, nil
+}
+
+// requireParent demands that the i-th ancestor exists.
+func (w *Write) requireParent(ctx context.Context, i int) error {
+	lits := strings.Split(w.Kind.typ, ".")
+	typ := strings.Join(lits[:i+1], ".")
+	parent := w.Service.Table.ByType(typ)
+	if parent == nil || parent.typ == "notifications" || parent.typ == "workspaces.notifications" {
+		return nil
+	}
+	ids := w.IDs[:i+1]
+	key := Key(typ, ids)
+	if at := apiIDAt(lits); at == i {
+		if _, rev := SplitRevision(ids[i]); rev == "" {
+			key = Key(RootType, ids)
+		}
+	}
+	if _, err := w.Service.Space.Get(ctx, key, 0); err != nil {
+		if tandem.KindOf(err) == tandem.NotFound {
+			return notFound(parent, ids[i])
+		}
+		return err
+	}
+	w.Batch.If = append(w.Batch.If, store.Condition{Key: key, Revision: store.Any})
+	return nil
+}
+
+// reference normalises a reference to "/collection/name…" and demands its target.
+func (w *Write) reference(ctx context.Context, ref Reference) error {
+	v := lookup(w.Doc.Properties, ref.Property)
+	if v == nil || v == "" {
+		return nil
+	}
+	text, ok := v.(string)
+	if !ok {
+		return invalid(ref.Property, "%v is not the id of a resource", v)
+	}
+	path := w.Service.relative(text)
+	place(w.Doc.Properties, ref.Property, path)
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	if len(ref.Collections) > 0 {
+		found := false
+		for _, c := range ref.Collections {
+			found = found || strings.EqualFold(c, first)
+		}
+		if !found {
+			return invalid(ref.Property, "%s does not name one of %s", text, strings.Join(ref.Collections, ", "))
+		}
+	}
+	if !strings.Contains(strings.TrimPrefix(path, "/"), "/") { // "/apis": all of them
+		return nil
+	}
+	return w.Require(ctx, path, ref.Property)
+}
+
+// relative turns a full id of a resource of this service, or a short one, into "/collection/name…".
+func (s *Service) relative(id string) string {
+	lower := strings.ToLower(id)
+	if i := strings.Index(lower, "/providers/microsoft.apimanagement/service/"); i >= 0 {
+		rest := id[i+len("/providers/microsoft.apimanagement/service/"):]
+		if _, after, ok := strings.Cut(rest, "/"); ok {
+			return "/" + after
+		}
+		return "/"
+	}
+	return "/" + strings.Trim(id, "/")
+}
+
+// commit writes the children first, in pieces where they are many, then the resource itself with its conditions, then
+// removes what is stale. An interrupted write is finished by repeating it.
+func (p *Provider) commit(ctx context.Context, w *Write) (tandem.Revision, error) {
+	before, b := w.Before, w.Batch
+	if room := store.SpaceMaxOps - len(b.If) - len(b.Put) - len(b.Delete); len(before)+len(w.Stale) <= room && size(before) < store.MaxBytes/2 {
+		b.Put, b.Delete = append(before, b.Put...), append(b.Delete, w.Stale...)
+		return w.Service.Space.Commit(ctx, b)
+	}
+	for len(before) > 0 {
+		n := 1
+		for n < len(before) && n < store.SpaceMaxOps-1 && size(before[:n+1]) < store.MaxBytes/2 {
+			n++
+		}
+		if _, err := w.Service.Space.Commit(ctx, store.Batch{Put: before[:n]}); err != nil {
+			return 0, err
+		}
+		before = before[n:]
+	}
+	rev, err := w.Service.Space.Commit(ctx, b)
+	for stale := w.Stale; err == nil && len(stale) > 0; {
+		n := min(len(stale), store.SpaceMaxOps-1)
+		_, err = w.Service.Space.Commit(ctx, store.Batch{Delete: stale[:n]})
+		stale = stale[n:]
+	}
+	return rev, err
+}
+
+func size(writes []store.Write) (n int) {
+	for _, w := range writes {
+		n += len(w.Key) + len(w.Value)
+	}
+	return n
+}
+
+func commitError(w *Write, err error) error {
+	var te *tandem.Error
+	if tandem.KindOf(err) == tandem.Precondition && errors.As(err, &te) {
+		if te.Subject == w.Doc.Key {
+			return preconditionFailed()
+		}
+		return arm.Errorf(http.StatusConflict, "Conflict", "A resource that this call depends on (%s) changed meanwhile; read it again and repeat the call.", te.Subject)
+	}
+	return serviceError(w.Service, err)
+}
+
+func serviceError(s *Service, err error) error {
+	if tandem.KindOf(err) == tandem.Locked {
+		return Locked(s.ID.Name())
+	}
+	return err
+}
+
+// Locked is Azure's answer while a service-level operation runs.
+func Locked(service string) *arm.Error {
+	return arm.Errorf(http.StatusConflict, "ServiceLocked", "The API Service %s is transitioning at this time. Please try the request again later.", service)
+}
+
+func (p *Provider) get(ctx context.Context, s *Service, k *Kind, ids []string, r *arm.Request) (*arm.Response, error) {
+	doc, err := p.find(ctx, s, k, ids)
+	if err != nil {
+		return nil, err
+	}
+	if r.Method == http.MethodHead {
+		if k.Existence {
+			return &arm.Response{Status: http.StatusNoContent}, nil
+		}
+		return &arm.Response{Status: http.StatusOK, Header: http.Header{"ETag": {doc.etag()}}}, nil
+	}
+	return p.entity(ctx, s, k, doc, r, http.StatusOK)
+}
+
+// find reads a document, or answers 404 as Azure does. Settings that exist from the start have their defaults.
+func (p *Provider) find(ctx context.Context, s *Service, k *Kind, ids []string) (*Document, error) {
+	stored, err := s.locate(ctx, k, ids)
+	if err == nil {
+		var doc *Document
+		if doc, err = s.read(ctx, Key(k.typ, stored)); err == nil {
+			return doc, nil
+		}
+	}
+	if tandem.KindOf(err) == tandem.NotFound {
+		if b, ok := k.Rules.(builtIn); ok {
+			if doc := b.BuiltIn(k, ids); doc != nil {
+				return doc, nil
+			}
+		}
+		return nil, notFound(k, ids[len(ids)-1])
+	}
+	return nil, err
+}
+
+// builtIn is a kind whose resources exist without having been written.
+type builtIn interface {
+	BuiltIn(k *Kind, ids []string) *Document
+}
+
+func (p *Provider) delete(ctx context.Context, s *Service, k *Kind, ids []string, r *arm.Request) (*arm.Response, error) {
+	for try := 0; ; try++ {
+		stored, err := s.locate(ctx, k, ids)
+		var doc *Document
+		if err == nil {
+			doc, err = s.read(ctx, Key(k.typ, stored))
+		}
+		if tandem.KindOf(err) == tandem.NotFound {
+			return &arm.Response{Status: http.StatusNoContent}, nil
+		}
+		if err != nil {
+			return nil, err
+		}
+		if strings.ContainsRune(k.MatchRequired, 'D') && strict(r) && !r.IfMatch() {
+			return nil, matchRequired()
+		}
+		if err := r.CheckETag(doc.etag()); err != nil {
+			return nil, err
+		}
+		w := &Write{Service: s, Kind: k, Request: r, IDs: stored, Doc: doc, Old: doc}
+		if k.Rules != nil {
+			if err := k.Rules.Delete(ctx, w); err != nil {
+				return nil, err
+			}
+		}
+		w.Batch.If = append(w.Batch.If, store.Condition{Key: doc.Key, Revision: doc.Revision})
+		w.Batch.Delete = append(w.Batch.Delete, doc.Key)
+		below, err := s.below(ctx, k, stored)
+		if err != nil {
+			return nil, err
+		}
+		w.Batch.Delete = append(w.Batch.Delete, below...)
+		if err := w.deleteInPieces(ctx); err != nil {
+			if tandem.KindOf(err) == tandem.Precondition && try < commitTries && !concrete(r) {
+				continue
+			}
+			return nil, commitError(w, err)
+		}
+		status := http.StatusOK
+		if k.typ == "apis" || k.typ == "workspaces.apis" || k.typ == "users" {
+			status = http.StatusNoContent // the one code that clients of all versions take
+		}
+		return &arm.Response{Status: status}, nil
+	}
+}
+
+// deleteInPieces commits a deletion that may be larger than one batch: children first, the resource itself last, so that
+// an interrupted deletion is finished by repeating it.
+func (w *Write) deleteInPieces(ctx context.Context) error {
+	room := store.SpaceMaxOps - len(w.Batch.If) - len(w.Batch.Put)
+	own, rest := w.Batch.Delete, []string(nil)
+	if len(own) > room {
+		rest, own = own[1:], own[:1]
+	}
+	for len(rest) > 0 {
+		n := min(len(rest), store.SpaceMaxOps-1)
+		if _, err := w.Service.Space.Commit(ctx, store.Batch{Delete: rest[:n]}); err != nil {
+			return err
+		}
+		rest = rest[n:]
+	}
+	last := w.Batch
+	last.Delete = own
+	_, err := w.Service.Space.Commit(ctx, last)
+	return err
+}
+
+// below lists the keys of everything below a resource.
+func (s *Service) below(ctx context.Context, k *Kind, ids []string) ([]string, error) {
+	var keys []string
+	for _, c := range s.Table.Below(k) {
+		l, err := s.Space.List(ctx, collectionPrefix(c.typ, ids), store.ListOptions{})
+		if err != nil {
+			return nil, err
+		}
+		for _, d := range l.Documents {
+			keys = append(keys, d.Key)
+		}
+	}
+	return keys, nil
+}
+
+// entity writes one resource as Azure does.
+func (p *Provider) entity(ctx context.Context, s *Service, k *Kind, doc *Document, r *arm.Request, status int) (*arm.Response, error) {
+	res, err := p.view(ctx, s, k, doc, r)
+	if err != nil {
+		return nil, err
+	}
+	return &arm.Response{Status: status, Header: http.Header{"ETag": {doc.etag()}}, Body: res}, nil
+}
+
+func (p *Provider) view(ctx context.Context, s *Service, k *Kind, doc *Document, r *arm.Request) (*arm.Resource, error) {
+	v := &View{Service: s, Kind: k, Request: r, Doc: doc, Properties: clone(doc.Properties)}
+	for _, ref := range k.References {
+		if path, ok := lookup(v.Properties, ref.Property).(string); ok && path != "" && !ref.Short {
+			place(v.Properties, ref.Property, s.ID.String()+path)
+		}
+	}
+	if k.Rules != nil {
+		if err := k.Rules.View(ctx, v); err != nil {
+			return nil, err
+		}
+	}
+	raw, err := json.Marshal(v.Properties)
+	if err != nil {
+		return nil, err
+	}
+	ids := s.shownIDs(ctx, k, doc.IDs)
+	return &arm.Resource{ID: s.resourceID(k, ids), Name: ids[len(ids)-1], Type: k.ARMType(), Properties: raw}, nil
+}
+
+// reveal answers the secrets of a resource (law 7).
+func (p *Provider) reveal(ctx context.Context, s *Service, k *Kind, ids []string, r *arm.Request) (*arm.Response, error) {
+	doc, err := p.find(ctx, s, k, ids)
+	if err != nil {
+		return nil, err
+	}
+	out := map[string]any{}
+	for _, name := range k.Secrets {
+		v, err := doc.OpenSecret(s.Sealer, name)
+		if err != nil {
+			return nil, err
+		}
+		if v == nil {
+			v = lookup(doc.Properties, name)
+		}
+		if v != nil {
+			out[name] = v
+		}
+	}
+	if rv, ok := k.Rules.(interface {
+		Reveal(doc *Document, out map[string]any)
+	}); ok {
+		rv.Reveal(doc, out)
+	}
+	return &arm.Response{Status: http.StatusOK, Header: http.Header{"ETag": {doc.etag()}}, Body: out}, nil
+}
+
+func clone(m map[string]any) map[string]any {
+	out := make(map[string]any, len(m))
+	for name, v := range m {
+		if inner, ok := v.(map[string]any); ok {
+			v = clone(inner)
+		}
+		out[name] = v
+	}
+	return out
+}
+
+// merge lays what was sent over what is there. A PATCH merges objects member by member and removes what is null
+// (RFC 7396); a PUT replaces.
+func merge(dst, sent map[string]any, patch bool) {
+	if !patch {
+		maps.Copy(dst, sent)
+		return
+	}
+	for name, v := range sent {
+		switch inner := v.(type) {
+		case nil:
+			delete(dst, name)
+		case map[string]any:
+			into, ok := dst[name].(map[string]any)
+			if !ok {
+				into = map[string]any{}
+			}
+			merge(into, inner, true)
+			dst[name] = into
+		default:
+			dst[name] = v
+		}
+	}
+}

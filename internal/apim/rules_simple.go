@@ -1,0 +1,270 @@
+package apim
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"strings"
+)
+
+// newKey makes a subscription or gateway key: 32 hexadecimal digits, as Azure's are.
+func newKey() string {
+	var b [16]byte
+	_, _ = rand.Read(b[:]) // never fails, by its documentation
+	return hex.EncodeToString(b[:])
+}
+
+type namedValueRules struct{ noRules }
+
+func (namedValueRules) Write(_ context.Context, w *Write) error {
+	p := w.Doc.Properties
+	w.Default("secret", false)
+	w.Default("tags", []any{})
+	secret, ok := p["secret"].(bool)
+	if !ok {
+		return invalid("secret", "secret must be true or false")
+	}
+	vault := lookup(p, "keyVault.secretIdentifier") != nil
+	if _, err := text(p, "value"); err != nil {
+		return err
+	}
+	wasSecret := w.Old != nil && w.Old.Sealed["value"] != ""
+	if w.New() && p["value"] == nil && !vault {
+		return invalid("value", "value is required, unless keyVault names a secret")
+	}
+	if wasSecret && !secret && p["value"] == nil {
+		return invalid("value", "a secret that becomes plain must be sent again")
+	}
+	w.Secret = func(string) bool { return secret || vault }
+	return nil
+}
+
+func (namedValueRules) View(_ context.Context, v *View) error {
+	v.Properties["provisioningState"] = "Succeeded"
+	return nil
+}
+
+type certificateRules struct{ noRules }
+
+func (certificateRules) Write(_ context.Context, w *Write) error {
+	if w.Doc.Properties["data"] == nil && w.Doc.Properties["keyVault"] == nil {
+		return invalid("data", "send the certificate as PFX in base64 in data, or name a Key Vault secret in keyVault")
+	}
+	if data, _ := w.Doc.Properties["data"].(string); data != "" {
+		password, _ := w.Doc.Properties["password"].(string)
+		facts, err := readPFX(data, password)
+		if err != nil {
+			return invalid("data", "%v", err)
+		}
+		w.Doc.Properties["subject"] = facts.subject
+		w.Doc.Properties["thumbprint"] = facts.thumbprint
+		w.Doc.Properties["expirationDate"] = facts.expires
+	}
+	return nil
+}
+
+type backendRules struct{ noRules }
+
+func (backendRules) Write(_ context.Context, w *Write) error {
+	w.Default("type", "Single")
+	if err := w.OneOf("type", "Single", "Pool"); err != nil {
+		return err
+	}
+	if w.Doc.Properties["type"] == "Pool" {
+		if services, ok := lookup(w.Doc.Properties, "pool.services").([]any); !ok || len(services) == 0 {
+			return invalid("pool.services", "a pool needs at least one service")
+		}
+		return nil
+	}
+	if lookup(w.Doc.Properties, "url") == nil {
+		return invalid("url", "url is required.")
+	}
+	if lookup(w.Doc.Properties, "protocol") == nil {
+		return invalid("protocol", "protocol is required.")
+	}
+	return w.OneOf("protocol", "http", "soap")
+}
+
+type loggerRules struct{ noRules }
+
+func (loggerRules) Write(_ context.Context, w *Write) error {
+	w.Default("isBuffered", true)
+	return w.OneOf("loggerType", "azureEventHub", "applicationInsights", "azureMonitor")
+}
+
+type cacheRules struct{ noRules }
+
+type identityProviderRules struct{ noRules }
+
+func (identityProviderRules) Write(_ context.Context, w *Write) error {
+	w.Doc.Properties["type"] = w.IDs[len(w.IDs)-1]
+	return nil
+}
+
+type groupRules struct{ noRules }
+
+func (groupRules) Write(_ context.Context, w *Write) error {
+	w.Default("type", "custom")
+	if w.New() {
+		w.Doc.Properties["builtIn"] = w.Doc.Properties["type"] == "system"
+	}
+	return w.OneOf("type", "custom", "system", "external")
+}
+
+type userRules struct{ noRules }
+
+func (userRules) Write(ctx context.Context, w *Write) error {
+	w.Default("state", "active")
+	if w.New() {
+		w.Doc.Properties["registrationDate"] = stamp(w)
+	}
+	return w.OneOf("state", "active", "blocked", "pending", "deleted")
+}
+
+func (userRules) View(_ context.Context, v *View) error {
+	email, _ := v.Properties["email"].(string)
+	v.Properties["identities"] = []any{map[string]any{"provider": "Basic", "id": email}}
+	return nil
+}
+
+type productRules struct{ noRules }
+
+func (productRules) Write(_ context.Context, w *Write) error {
+	w.Default("subscriptionRequired", true)
+	w.Default("state", "notPublished")
+	if w.Doc.Bool("subscriptionRequired", true) {
+		w.Default("approvalRequired", false)
+	}
+	return w.OneOf("state", "notPublished", "published")
+}
+
+func (productRules) Delete(ctx context.Context, w *Write) error {
+	path := "/products/" + w.Doc.Name()
+	if strings.HasPrefix(w.Kind.typ, "workspaces.") {
+		path = "/workspaces/" + w.IDs[0] + path
+	}
+	return w.deleteSubscriptions(ctx, path, strings.EqualFold(w.Request.Query["deletesubscriptions"], "true"))
+}
+
+type operationRules struct{ noRules }
+
+func (operationRules) Write(_ context.Context, w *Write) error {
+	w.Default("templateParameters", []any{})
+	w.Default("responses", []any{})
+	template, err := text(w.Doc.Properties, "urlTemplate")
+	if err != nil {
+		return err
+	}
+	if strings.Count(template, "{") != strings.Count(template, "}") {
+		return invalid("urlTemplate", "the template %q has braces that do not pair", template)
+	}
+	declared := map[string]bool{}
+	params, _ := w.Doc.Properties["templateParameters"].([]any)
+	for _, p := range params {
+		if m, ok := p.(map[string]any); ok {
+			name, _ := m["name"].(string)
+			declared[name] = true
+		}
+	}
+	for _, name := range templateNames(template) {
+		if !declared[name] {
+			return invalid("templateParameters", "the template %q uses {%s}, which templateParameters does not declare", template, name)
+		}
+	}
+	return nil
+}
+
+// templateNames lists the parameters in a URL template: "/echo/{id}?q={q}" has id and q; "{*rest}" is the wildcard rest.
+func templateNames(template string) []string {
+	var names []string
+	for {
+		i := strings.IndexByte(template, '{')
+		if i < 0 {
+			return names
+		}
+		j := strings.IndexByte(template[i:], '}')
+		if j < 0 {
+			return names
+		}
+		names = append(names, strings.TrimPrefix(template[i+1:i+j], "*"))
+		template = template[i+j+1:]
+	}
+}
+
+// linkRules are for resources that only join two others: the name is that of the target.
+type linkRules struct {
+	noRules
+	target string
+}
+
+func (l linkRules) Write(ctx context.Context, w *Write) error {
+	path := "/" + l.target + "/" + w.IDs[len(w.IDs)-1]
+	if strings.HasPrefix(w.Kind.typ, "workspaces.") {
+		path = "/workspaces/" + w.IDs[0] + path
+	}
+	return w.Require(ctx, path, l.target)
+}
+
+// View shows the target's own properties, as Azure does.
+func (l linkRules) View(ctx context.Context, v *View) error {
+	path := "/" + l.target + "/" + v.Doc.Name()
+	if strings.HasPrefix(v.Kind.typ, "workspaces.") {
+		path = "/workspaces/" + v.Doc.IDs[0] + path
+	}
+	key, err := v.Service.keyOf(ctx, path)
+	if err != nil {
+		return nil // the target went away in between; the link alone is shown
+	}
+	if doc, err := v.Service.read(ctx, key); err == nil {
+		v.Properties = clone(doc.Properties)
+	}
+	return nil
+}
+
+type gatewayRules struct{ noRules }
+
+func (gatewayRules) Write(_ context.Context, w *Write) error {
+	for _, name := range []string{"primary", "secondary"} {
+		delete(w.Doc.Properties, name)
+		if w.New() {
+			w.Doc.Properties[name] = newKey()
+		}
+	}
+	return nil
+}
+
+type settingRules struct{ noRules }
+
+// BuiltIn is the setting of a service on which nothing was ever set.
+func (settingRules) BuiltIn(k *Kind, ids []string) *Document {
+	props := map[string]any{"enabled": false}
+	if k.constant == "delegation" {
+		props = map[string]any{"url": nil, "subscriptions": map[string]any{"enabled": false}, "userRegistration": map[string]any{"enabled": false}}
+	}
+	return &Document{IDs: ids, Key: Key(k.typ, ids), Type: k.typ, Properties: props}
+}
+
+type tenantRules struct{ noRules }
+
+func (tenantRules) BuiltIn(k *Kind, ids []string) *Document {
+	for _, n := range k.Names {
+		if strings.EqualFold(n, ids[len(ids)-1]) {
+			return &Document{IDs: []string{n}, Key: Key(k.typ, ids), Type: k.typ, Properties: map[string]any{"id": n, "enabled": false}}
+		}
+	}
+	return nil
+}
+
+func (tenantRules) Write(_ context.Context, w *Write) error {
+	w.Doc.Properties["id"] = w.IDs[len(w.IDs)-1]
+	w.Default("enabled", false)
+	if w.New() {
+		w.Default("primaryKey", newKey())
+		w.Default("secondaryKey", newKey())
+	}
+	return nil
+}
+
+func (tenantRules) Reveal(doc *Document, out map[string]any) {
+	out["id"], out["enabled"] = doc.Name(), doc.Bool("enabled", false)
+}
