@@ -93,7 +93,10 @@ func (o *Operations) pollResult(ctx context.Context, r *Request) (*Response, err
 		return &Response{Status: http.StatusOK, Body: op.Result}, nil
 	default:
 		e := *op.Failure.Error
-		e.Status = op.Failure.Status
+		if e.Status = op.Failure.Status; e.Status >= 500 || e.Status == http.StatusTooManyRequests || e.Status == http.StatusRequestTimeout {
+			// Clients poll on after these, for ever: the end of an operation must read as an end.
+			e.Status = http.StatusConflict
+		}
 		return nil, &e
 	}
 }
@@ -127,4 +130,3 @@ func (o *Operations) pollStatus(ctx context.Context, r *Request) (*Response, err
 	resp.Body = state
 	return resp, nil
 }
-

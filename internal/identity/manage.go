@@ -73,22 +73,27 @@ func (d *Directory) EnsureServicePrincipal(ctx context.Context, tenant, name str
 			return Credentials{TenantID: tenant, ClientID: p.AppID, ObjectID: p.ID}, nil
 		}
 	}
-	app, err := d.CreateApplication(ctx, Application{TenantID: tenant, DisplayName: name})
-	if err != nil {
-		return Credentials{}, err
+	if _, known := d.Tenant(tenant); !known {
+		return Credentials{}, noTenant("make service principal", name)
 	}
-	sp, err := d.CreateServicePrincipal(ctx, app.AppID)
-	if err != nil {
-		return Credentials{}, err
-	}
-	secret, _, err := d.AddSecret(ctx, app.AppID, "first", 0)
-	return Credentials{TenantID: tenant, ClientID: app.AppID, ClientSecret: secret, ObjectID: sp.ID}, err
+	// One commit, so that a crash cannot leave a principal whose secret nobody was told.
+	plain, secret := d.newSecret("first", 0)
+	now := d.c.Clock.Now().UTC()
+	app := Application{ID: uuid.NewString(), AppID: uuid.NewString(), TenantID: tenant, DisplayName: name, Created: now, Secrets: []Secret{secret}}
+	p := ServicePrincipal{ID: uuid.NewString(), AppID: app.AppID, TenantID: tenant, DisplayName: name, Enabled: true, Created: now}
+	err := d.commit(ctx, "make service principal", write{key: appKey(app.AppID), value: app, created: true},
+		write{key: folderPrincipals + p.ID, value: p, created: true})
+	return Credentials{TenantID: tenant, ClientID: app.AppID, ClientSecret: plain, ObjectID: p.ID}, err
+}
+
+func noTenant(op, subject string) error {
+	return &tandem.Error{Op: op, Subject: subject, Kind: tandem.NotFound, Remedy: "make the tenant first"}
 }
 
 // CreateApplication registers a client. Empty ids are made.
 func (d *Directory) CreateApplication(ctx context.Context, a Application) (Application, error) {
 	if _, known := d.Tenant(a.TenantID); !known {
-		return a, &tandem.Error{Op: "register application", Subject: a.DisplayName, Kind: tandem.NotFound, Remedy: "make the tenant first"}
+		return a, noTenant("register application", a.DisplayName)
 	}
 	if a.ID == "" {
 		a.ID = uuid.NewString()
@@ -152,14 +157,17 @@ func (d *Directory) AddSecret(ctx context.Context, appID, name string, lifetime 
 	if !ok {
 		return "", Secret{}, noApplication("add secret", appID)
 	}
+	plain, s := d.newSecret(name, lifetime)
+	app.Secrets = append(append([]Secret{}, app.Secrets...), s)
+	return plain, s, d.commit(ctx, "add secret", write{key: appKey(appID), value: app})
+}
+
+func (d *Directory) newSecret(name string, lifetime time.Duration) (string, Secret) {
 	if lifetime == 0 {
 		lifetime = 2 * 365 * 24 * time.Hour
 	}
-	plain := newSecret()
-	now := d.c.Clock.Now().UTC()
-	s := Secret{KeyID: uuid.NewString(), DisplayName: name, Hint: plain[:3], Hash: hashSecret(plain), Start: now, End: now.Add(lifetime)}
-	app.Secrets = append(append([]Secret{}, app.Secrets...), s)
-	return plain, s, d.commit(ctx, "add secret", write{key: appKey(appID), value: app})
+	plain, now := randomSecret(), d.c.Clock.Now().UTC()
+	return plain, Secret{KeyID: uuid.NewString(), DisplayName: name, Hint: plain[:3], Hash: hashSecret(plain), Start: now, End: now.Add(lifetime)}
 }
 
 // RemoveSecret takes a secret away from an application.

@@ -14,8 +14,8 @@ import (
 // hashRounds is small because secrets are made here, of 238 random bits, and never chosen by people.
 const hashRounds = 1000
 
-// newSecret makes a client secret as Entra ID does: 40 characters that need no escaping in a form.
-func newSecret() string {
+// randomSecret makes a client secret as Entra ID does: 40 characters that need no escaping in a form.
+func randomSecret() string {
 	const alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
 	b := make([]byte, 40)
 	_, _ = rand.Read(b) // never fails since Go 1.24

@@ -1,0 +1,359 @@
+package arm
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+)
+
+// FilterFunc is a function that a filter may call beside the common ones.
+type FilterFunc struct {
+	Name string
+	Call func(args []any) (any, error)
+}
+
+type evaluation struct {
+	filter *Filter
+	lookup func(path string) (any, bool)
+	funcs  []FilterFunc
+	vars   map[string]any // of any()
+}
+
+func (e *evaluation) fail(format string, args ...any) error {
+	return Errorf(http.StatusBadRequest, "InvalidFilter", "The $filter '%.200s' is invalid: %s.", e.filter.text, fmt.Sprintf(format, args...))
+}
+
+// Match evaluates the filter over one item. lookup gives a field by its path as written ("properties/displayName"): a string,
+// bool, number, json.Number, time.Time, []any or nil; false says that items have no such field, which is an error of the
+// filter. An item that lacks a field which others have gives nil, true. Errors are *Error, 400 InvalidFilter.
+func (f *Filter) Match(lookup func(path string) (any, bool), funcs ...FilterFunc) (bool, error) {
+	e := &evaluation{filter: f, lookup: lookup, funcs: funcs}
+	v, err := f.root.eval(e)
+	if err != nil {
+		return false, err
+	}
+	return e.truth(v)
+}
+
+// Fields are the fields that the filter asks for, as written.
+func (f *Filter) Fields() []string {
+	var out []string
+	walk(f.root, func(x expr) {
+		switch x := x.(type) {
+		case field:
+			out = append(out, x.path)
+		case anyExpr:
+			out = append(out, x.list)
+		}
+	})
+	return out
+}
+
+func walk(x expr, visit func(expr)) {
+	visit(x)
+	switch x := x.(type) {
+	case logic:
+		walk(x.left, visit)
+		walk(x.right, visit)
+	case negation:
+		walk(x.of, visit)
+	case comparison:
+		walk(x.left, visit)
+		walk(x.right, visit)
+	case callExpr:
+		for _, a := range x.args {
+			walk(a, visit)
+		}
+	case anyExpr:
+		if x.of != nil {
+			// The variable is not a field of the item.
+			walk(x.of, func(y expr) {
+				if f, ok := y.(field); !ok || !ofVariable(f.path, x.variable) {
+					visit(y)
+				}
+			})
+		}
+	}
+}
+
+// Term is one part of a filter whose parts are joined by and.
+type Term struct{ of expr }
+
+// Conjuncts parts the filter at its outermost ands.
+func (f *Filter) Conjuncts() []Term {
+	var out []Term
+	var split func(expr)
+	split = func(x expr) {
+		if l, ok := x.(logic); ok && l.op == "and" {
+			split(l.left)
+			split(l.right)
+			return
+		}
+		out = append(out, Term{x})
+	}
+	split(f.root)
+	return out
+}
+
+// Call gives a term that is a call with constant arguments.
+func (t Term) Call() (name string, args []any, ok bool) {
+	c, ok := t.of.(callExpr)
+	if !ok {
+		return "", nil, false
+	}
+	for _, a := range c.args {
+		l, constant := a.(literal)
+		if !constant {
+			return "", nil, false
+		}
+		args = append(args, l.value)
+	}
+	return c.name, args, true
+}
+
+// Equality gives a term of the form field eq constant, either way round.
+func (t Term) Equality() (name string, value any, ok bool) {
+	c, ok := t.of.(comparison)
+	if !ok || c.op != "eq" {
+		return "", nil, false
+	}
+	l, r := c.left, c.right
+	if _, swapped := l.(literal); swapped {
+		l, r = r, l
+	}
+	f, isField := l.(field)
+	v, isValue := r.(literal)
+	return f.path, v.value, isField && isValue
+}
+
+func (e *evaluation) truth(v any) (bool, error) {
+	switch v := v.(type) {
+	case bool:
+		return v, nil
+	case nil:
+		return false, nil
+	default:
+		return false, e.fail("'%v' is not a condition", v)
+	}
+}
+
+func (l literal) eval(*evaluation) (any, error) { return l.value, nil }
+
+func ofVariable(path, variable string) bool {
+	return path == variable || strings.HasPrefix(path, variable+"/")
+}
+
+func (f field) eval(e *evaluation) (any, error) {
+	for name, v := range e.vars {
+		if f.path == name {
+			return plain(v), nil
+		}
+		if rest, ok := strings.CutPrefix(f.path, name+"/"); ok {
+			object, _ := v.(map[string]any)
+			got, _ := FoldGet(object, strings.Split(rest, "/")...)
+			return plain(got), nil
+		}
+	}
+	v, known := e.lookup(f.path)
+	if !known {
+		return nil, e.fail("the field '%s' cannot be filtered by", f.path)
+	}
+	return plain(v), nil
+}
+
+// plain brings numbers to float64.
+func plain(v any) any {
+	switch n := v.(type) {
+	case json.Number:
+		f, err := n.Float64()
+		if err != nil {
+			return n.String()
+		}
+		return f
+	case int:
+		return float64(n)
+	case int64:
+		return float64(n)
+	}
+	return v
+}
+
+func (l logic) eval(e *evaluation) (any, error) {
+	for _, side := range []expr{l.left, l.right} {
+		v, err := side.eval(e)
+		if err != nil {
+			return nil, err
+		}
+		truth, err := e.truth(v)
+		if err != nil {
+			return nil, err
+		}
+		if truth == (l.op == "or") {
+			return truth, nil
+		}
+	}
+	return l.op == "and", nil
+}
+
+func (n negation) eval(e *evaluation) (any, error) {
+	v, err := n.of.eval(e)
+	if err != nil {
+		return nil, err
+	}
+	truth, err := e.truth(v)
+	return !truth, err
+}
+
+func (c comparison) eval(e *evaluation) (any, error) {
+	left, err := c.left.eval(e)
+	if err != nil {
+		return nil, err
+	}
+	right, err := c.right.eval(e)
+	if err != nil {
+		return nil, err
+	}
+	if left == nil || right == nil {
+		switch c.op {
+		case "eq":
+			return left == nil && right == nil, nil
+		case "ne":
+			return left != nil || right != nil, nil
+		default:
+			return false, nil
+		}
+	}
+	order, ok := compare(left, right)
+	if !ok {
+		return nil, e.fail("'%v' and '%v' cannot be compared", left, right)
+	}
+	switch c.op {
+	case "eq":
+		return order == 0, nil
+	case "ne":
+		return order != 0, nil
+	case "gt":
+		return order > 0, nil
+	case "ge":
+		return order >= 0, nil
+	case "lt":
+		return order < 0, nil
+	default:
+		return order <= 0, nil
+	}
+}
+
+// compare orders two values of one type. A text beside a time is read as one.
+func compare(a, b any) (int, bool) {
+	switch a := a.(type) {
+	case string:
+		switch b := b.(type) {
+		case string:
+			return strings.Compare(lower(a), lower(b)), true
+		case time.Time:
+			if t, ok := parseTime(a); ok {
+				return t.Compare(b), true
+			}
+		}
+	case float64:
+		if b, ok := b.(float64); ok {
+			switch {
+			case a < b:
+				return -1, true
+			case a > b:
+				return 1, true
+			}
+			return 0, true
+		}
+	case bool:
+		if b, ok := b.(bool); ok {
+			if a == b {
+				return 0, true
+			}
+			return 1, true
+		}
+	case time.Time:
+		switch b := b.(type) {
+		case time.Time:
+			return a.Compare(b), true
+		case string:
+			if t, ok := parseTime(b); ok {
+				return a.Compare(t), true
+			}
+		}
+	}
+	return 0, false
+}
+
+func (c callExpr) eval(e *evaluation) (any, error) {
+	args := make([]any, len(c.args))
+	for i, a := range c.args {
+		v, err := a.eval(e)
+		if err != nil {
+			return nil, err
+		}
+		args[i] = v
+	}
+	for _, f := range e.funcs {
+		if strings.EqualFold(f.Name, c.name) {
+			return f.Call(args)
+		}
+	}
+	text := make([]string, len(args))
+	for i, a := range args {
+		s, ok := a.(string)
+		if !ok && a != nil {
+			return nil, e.fail("%s takes text, not '%v'", c.name, a)
+		}
+		text[i] = lower(s)
+	}
+	switch c.name {
+	case "contains":
+		return strings.Contains(text[0], text[1]), nil
+	case "substringof":
+		return strings.Contains(text[1], text[0]), nil
+	case "startswith":
+		return strings.HasPrefix(text[0], text[1]), nil
+	case "endswith":
+		return strings.HasSuffix(text[0], text[1]), nil
+	case "tolower":
+		return text[0], nil
+	case "toupper":
+		return strings.ToUpper(text[0]), nil
+	}
+	return nil, e.fail("the function '%s' is not known here", c.name)
+}
+
+func (a anyExpr) eval(e *evaluation) (any, error) {
+	v, err := field{a.list}.eval(e)
+	if err != nil || v == nil {
+		return false, err
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return nil, e.fail("'%s' is not a list", a.list)
+	}
+	if a.of == nil {
+		return len(list) > 0, nil
+	}
+	outer := e.vars
+	defer func() { e.vars = outer }()
+	for _, item := range list {
+		e.vars = map[string]any{a.variable: item}
+		for name, v := range outer {
+			if name != a.variable {
+				e.vars[name] = v
+			}
+		}
+		v, err := a.of.eval(e)
+		if err != nil {
+			return nil, err
+		}
+		if truth, err := e.truth(v); truth || err != nil {
+			return truth, err
+		}
+	}
+	return false, nil
+}
