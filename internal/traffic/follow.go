@@ -1,0 +1,187 @@
+package traffic
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	"tandem"
+	"tandem/internal/store"
+	"tandem/internal/traffic/health"
+	"tandem/internal/traffic/nameserver"
+)
+
+// retryAfter is the pause after the store failed; DNS does not notice.
+const retryAfter = time.Second
+
+// follow keeps the profiles as the store has them: a list, then changes from there.
+func (s *Service) follow(ctx context.Context) {
+	told := false
+	for ctx.Err() == nil {
+		err := s.followOnce(ctx, func() { told = false })
+		if ctx.Err() != nil {
+			return
+		}
+		if !errors.Is(err, tandem.Compacted) && !told {
+			told = true // once for each outage
+			s.config.Log.Warn("traffic profiles cannot be read; DNS goes on with the last ones known", "error", err)
+		}
+		if s.config.Clock.Sleep(ctx, retryAfter) != nil {
+			return
+		}
+	}
+}
+
+func (s *Service) followOnce(ctx context.Context, alive func()) error {
+	list, err := s.config.Store.List(ctx, profilePrefix, store.ListOptions{})
+	if err != nil {
+		return err
+	}
+	alive()
+	profiles := make(map[string]*Profile, len(list.Documents))
+	for _, d := range list.Documents {
+		if p := s.decode(d); p != nil {
+			profiles[d.Key] = p
+		}
+	}
+	s.take(profiles, list.Revision, nil)
+	return s.config.Store.Watch(ctx, profilePrefix, list.Revision, func(e store.Event) error {
+		s.mu.Lock()
+		next := make(map[string]*Profile, len(s.profiles)+1)
+		for k, p := range s.profiles {
+			next[k] = p
+		}
+		s.mu.Unlock()
+		for _, c := range e.Changes {
+			if c.Deleted {
+				delete(next, c.Key)
+			} else if p := s.decode(c.Document); p != nil {
+				next[c.Key] = p
+			}
+		}
+		s.take(next, e.Revision, nil)
+		return nil
+	})
+}
+
+// decode reads a document; a broken one is told and leaves the profile as it was.
+func (s *Service) decode(d store.Document) *Profile {
+	p, err := decodeProfile(d)
+	if err != nil {
+		s.config.Log.Error("a traffic profile cannot be read and keeps its last state", "error", err)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return s.profiles[d.Key]
+	}
+	return p
+}
+
+// take makes profiles what is probed and answered. It is called at start and then by follow alone, never by two at once.
+func (s *Service) take(profiles map[string]*Profile, revision tandem.Revision, restored map[string]health.State) {
+	targets := map[string]health.Target{}
+	for _, p := range profiles {
+		if p.Properties.ProfileStatus == disabled {
+			continue
+		}
+		for _, e := range p.Properties.Endpoints {
+			q := &e.Properties
+			if e.kind() == kindNested || q.EndpointStatus == disabled || q.AlwaysServe == enabled || e.target() == "" {
+				continue
+			}
+			targets[endpointID(p, e)] = p.probeTarget(e)
+		}
+	}
+	s.monitor.Set(targets, restored)
+	s.mu.Lock()
+	s.profiles, s.revision = profiles, revision
+	var readmit []string
+	now := s.config.Clock.Now()
+	present := map[string]bool{}
+	for _, p := range profiles {
+		for _, e := range p.Properties.Endpoints {
+			id := endpointID(p, e)
+			present[id] = true
+			if was, ok := s.failback[id]; ok && e.Properties.Failback != was {
+				readmit = append(readmit, id)
+			}
+			s.failback[id] = e.Properties.Failback
+			if e.Properties.Drain != enabled {
+				delete(s.drains, id)
+				delete(s.drained, id)
+			} else if _, ok := s.drains[id]; !ok {
+				s.drains[id] = now
+			}
+		}
+	}
+	forget(s.failback, present)
+	forget(s.drains, present)
+	forget(s.drained, present)
+	s.compile()
+	s.mu.Unlock()
+	for _, id := range readmit {
+		s.monitor.Readmit(id)
+	}
+	s.dirty()
+}
+
+func forget[V any](m map[string]V, present map[string]bool) {
+	for id := range m {
+		if !present[id] {
+			delete(m, id)
+		}
+	}
+}
+
+// compile brings the zone up to date with settings and health. Called with mu held. A profile that cannot be compiled
+// keeps answering what it did and is told in Problems.
+func (s *Service) compile() {
+	looks := evaluate(s.profiles, s.monitor.Views(), func(id string) bool { return s.drained[id] })
+	home, homeOK := homePoint(s.config.Region)
+	c := &compiler{places: s.places, home: home, homeOK: homeOK, lastGood: func(key string) map[string]bool { return s.good[key] },
+		draining: func(id string) bool { _, ok := s.drains[id]; return ok }}
+	nodes := map[string]*nameserver.Node{}
+	for key, o := range looks {
+		up := map[string]bool{}
+		for _, e := range o.endpoints {
+			if e.up {
+				up[e.endpoint.Name] = true
+			}
+		}
+		if len(up) > 0 {
+			s.good[key] = up
+		}
+		n, err := c.compile(o)
+		s.note(key, err)
+		if err == nil {
+			nodes[key] = n
+		}
+	}
+	for key, name := range s.compiled {
+		if s.profiles[key] == nil || !strings.EqualFold(name, s.profiles[key].Properties.DNSConfig.RelativeName) {
+			s.note(key, s.zone.Set(name, nil))
+			delete(s.compiled, key)
+			delete(s.good, key)
+		}
+	}
+	for key, n := range nodes {
+		name := s.profiles[key].Properties.DNSConfig.RelativeName
+		if err := s.zone.Set(name, n); err != nil {
+			s.note(key, err)
+			continue
+		}
+		s.compiled[key] = name
+	}
+}
+
+// note remembers a profile's problem, or that it has none.
+func (s *Service) note(key string, err error) {
+	if err == nil {
+		delete(s.problems, key)
+		return
+	}
+	if s.problems[key] == nil {
+		s.config.Log.Error("a traffic profile cannot be answered and keeps its last answer", "profile", key, "error", err)
+	}
+	s.problems[key] = err
+}
