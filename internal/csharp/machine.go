@@ -1,0 +1,196 @@
+package csharp
+
+import (
+	"context"
+	"crypto/rand"
+	"io"
+	"time"
+
+	"tandem"
+)
+
+// Limits bound what one run of an expression may use. A zero field means its default.
+type Limits struct {
+	Steps  int64         // loop turns, calls of lambdas, elements walked; default 5,000,000
+	Depth  int           // nested calls of local functions and lambdas; default 200
+	Memory int64         // bytes that strings and collections are built of, freed or not; default 256 MiB
+	Time   time.Duration // default 10 s
+}
+
+// Env is what one run sees of the world.
+type Env struct {
+	Globals []Value      // in the order of Options.Globals
+	Clock   tandem.Clock // nil: the machine's
+	Limits  Limits
+	Rand    io.Reader       // nil: crypto/rand
+	Context context.Context // nil: none; when it is done the run stops with a time limit error
+}
+
+// Machine is one run in progress: what the bodies of members get to see.
+type Machine struct {
+	lib      *Library
+	env      *Env
+	globals  []Value
+	args     []Value
+	asp      int
+	high     int
+	frames   []*Frame
+	depth    int
+	steps    int64
+	memory   int64
+	deadline time.Time
+	maxDepth int
+}
+
+// Frame holds the variables of one running function.
+type Frame struct {
+	m   *Machine
+	l   []Value
+	up  []*Value
+	ret Value
+}
+
+// Fn is the body of a member. a[0] is the receiver of an instance member, never null; then come the arguments in the
+// order of the signature, converted to the types that it names. The body of an out parameter is assigned by writing its
+// element of a. The slice belongs to the caller: do not keep it.
+type Fn func(m *Machine, a []Value) Value
+
+func (m *Machine) reset(p *Program, env *Env) {
+	m.env, m.globals, m.lib = env, env.Globals, p.lib
+	m.steps, m.memory = env.Limits.Steps, env.Limits.Memory
+	if m.steps == 0 {
+		m.steps = 5_000_000
+	}
+	if m.memory == 0 {
+		m.memory = 256 << 20
+	}
+	if m.maxDepth = env.Limits.Depth; m.maxDepth == 0 {
+		m.maxDepth = 200
+	}
+	m.deadline = time.Time{}
+	m.asp, m.high, m.depth = 0, 0, 0
+}
+
+// clear drops what the run referred to.
+func (m *Machine) clear() {
+	clear(m.args[:min(m.high, len(m.args))])
+	for _, f := range m.frames {
+		clear(f.l[:cap(f.l)])
+		f.up, f.ret = nil, Value{}
+	}
+	m.env, m.globals = nil, nil
+}
+
+// Step counts one step of work, and stops the run when it has done too many or takes too long.
+func (m *Machine) Step() {
+	m.steps--
+	if m.steps&1023 == 0 || m.steps < 0 {
+		m.check()
+	}
+}
+
+// Steps counts n steps at once.
+func (m *Machine) Steps(n int) {
+	before := m.steps >> 10
+	m.steps -= int64(n)
+	if m.steps>>10 != before {
+		m.check()
+	}
+}
+
+func (m *Machine) check() {
+	if m.steps < 0 {
+		panic(&LimitError{"steps"})
+	}
+	if m.env.Context != nil && m.env.Context.Err() != nil {
+		panic(&LimitError{"time"})
+	}
+	now := m.clock().Now()
+	if m.deadline.IsZero() {
+		limit := m.env.Limits.Time
+		if limit == 0 {
+			limit = 10 * time.Second
+		}
+		m.deadline = now.Add(limit)
+	}
+	if now.After(m.deadline) {
+		panic(&LimitError{"time"})
+	}
+}
+
+// Charge counts n bytes of new memory, and stops the run before it takes too much.
+func (m *Machine) Charge(n int) {
+	if m.memory -= int64(n); m.memory < 0 || n < 0 {
+		panic(&LimitError{"memory"})
+	}
+	if n > 1<<12 {
+		m.Steps(n >> 10)
+	}
+}
+
+// Remaining is what the run has left of its time, for parts that keep their own.
+func (m *Machine) Remaining() time.Duration {
+	if m.deadline.IsZero() {
+		m.check()
+	}
+	return m.deadline.Sub(m.clock().Now())
+}
+
+func (m *Machine) clock() tandem.Clock {
+	if m.env == nil || m.env.Clock == nil {
+		return tandem.SystemClock{}
+	}
+	return m.env.Clock
+}
+
+// Now is the time of the run's clock.
+func (m *Machine) Now() time.Time { return m.clock().Now() }
+
+// Random fills b from the run's source of randomness.
+func (m *Machine) Random(b []byte) {
+	src := m.env.Rand
+	if src == nil {
+		src = rand.Reader
+	}
+	if _, err := io.ReadFull(src, b); err != nil {
+		Throw("System.Security.Cryptography.CryptographicException", "The source of randomness failed.")
+	}
+}
+
+// Library is the library of the running program.
+func (m *Machine) Library() *Library { return m.lib }
+
+// push reserves n arguments on the argument stack. A new chunk replaces one that is full; callers keep their slices.
+func (m *Machine) push(n int) []Value {
+	if m.asp+n > len(m.args) {
+		m.args = make([]Value, max(64, 2*(m.asp+n)))
+	}
+	a := m.args[m.asp : m.asp+n : m.asp+n]
+	m.asp += n
+	if m.asp > m.high {
+		m.high = m.asp
+	}
+	return a
+}
+
+func (m *Machine) pop(n int) { m.asp -= n }
+
+// enter gives a frame with room for the function's variables.
+func (m *Machine) enter(slots int) *Frame {
+	if m.depth >= m.maxDepth {
+		panic(&LimitError{"depth"})
+	}
+	if m.depth == len(m.frames) {
+		m.frames = append(m.frames, &Frame{m: m})
+	}
+	f := m.frames[m.depth]
+	m.depth++
+	f.m = m
+	if cap(f.l) < slots {
+		f.l = make([]Value, slots, slots+8)
+	}
+	f.l = f.l[:slots]
+	return f
+}
+
+func (m *Machine) leave() { m.depth-- }
