@@ -1,0 +1,259 @@
+package http1
+
+import (
+	"context"
+	"io"
+	"math"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"tandem"
+	"tandem/internal/exchange"
+)
+
+// The preface of HTTP/2 (RFC 9113, section 3.4) up to its first empty line, which reads like a head.
+const prefaceHead = "PRI * HTTP/2.0\r\n\r\n"
+
+// h2Front serves the connections that speak HTTP/2, by the standard library's server, to the same handler.
+type h2Front struct {
+	run    *serving
+	server *http.Server
+	queue  chan net.Conn
+	closed chan struct{}
+	once   sync.Once
+
+	mu   sync.Mutex
+	over map[net.Conn]chan struct{}
+}
+
+func newH2Front(run *serving) *h2Front {
+	f := &h2Front{run: run, queue: make(chan net.Conn), closed: make(chan struct{}), over: make(map[net.Conn]chan struct{})}
+	protocols := new(http.Protocols)
+	protocols.SetHTTP2(true)
+	protocols.SetUnencryptedHTTP2(true)
+	t, l := &run.config.Timeouts, &run.config.Limits
+	f.server = &http.Server{
+		Handler:           f,
+		Protocols:         protocols,
+		ReadHeaderTimeout: max(t.Head, 0),
+		IdleTimeout:       max(t.Idle, 0),
+		MaxHeaderBytes:    l.Head,
+		ConnState:         f.state,
+		ErrorLog:          silent(),
+		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: l.Streams, WriteByteTimeout: max(t.Write, 0)},
+	}
+	return f
+}
+
+// serve hands c over and waits until it is closed. read are the bytes that were taken off it already.
+func (f *h2Front) serve(c *serverConn, read []byte) {
+	c.reads.leave()
+	nc := c.nc
+	if read != nil {
+		nc = &replayed{Conn: nc, first: read}
+	}
+	over := make(chan struct{})
+	f.mu.Lock()
+	f.over[nc] = over
+	f.mu.Unlock()
+	f.once.Do(func() {
+		f.run.wg.Go(func() { _ = f.server.Serve(f) }) // ends with ErrServerClosed, when drained
+	})
+	select {
+	case f.queue <- nc:
+		<-over
+	case <-f.closed:
+	}
+}
+
+func (f *h2Front) state(nc net.Conn, s http.ConnState) {
+	if s != http.StateClosed {
+		return
+	}
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if over := f.over[nc]; over != nil {
+		delete(f.over, nc)
+		close(over)
+	}
+}
+
+// drain tells clients to go (GOAWAY) and ends the server when the last one has.
+func (f *h2Front) drain() {
+	close(f.closed)
+	f.run.wg.Go(func() { _ = f.server.Shutdown(context.Background()) }) // its connections are closed by force if need be
+}
+
+// Accept, Close and Addr make the front the standard server's listener.
+func (f *h2Front) Accept() (net.Conn, error) {
+	select {
+	case nc := <-f.queue:
+		return nc, nil
+	case <-f.closed:
+		return nil, net.ErrClosed
+	}
+}
+
+// Close implements net.Listener.
+func (f *h2Front) Close() error { return nil }
+
+// Addr implements net.Listener.
+func (f *h2Front) Addr() net.Addr { return &net.UnixAddr{Name: "http2", Net: "unix"} }
+
+// replayed gives the bytes first that were read before.
+type replayed struct {
+	net.Conn
+	first []byte
+}
+
+// Read implements net.Conn.
+func (r *replayed) Read(p []byte) (int, error) {
+	if len(r.first) > 0 {
+		n := copy(p, r.first)
+		r.first = r.first[n:]
+		return n, nil
+	}
+	return r.Conn.Read(p)
+}
+
+// ServeHTTP brings one HTTP/2 request to the handler.
+func (f *h2Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	x := new(exchange.Exchange)
+	x.Start = f.run.config.Clock.Now()
+	x.Context, x.TLS = r.Context(), r.TLS
+	x.Remote = remoteOf(r.RemoteAddr)
+	if err := f.fill(x, r); err != nil {
+		f.run.config.Refused(err.Status)
+		w.Header().Set("Content-Type", "application/json")
+		w.WriteHeader(err.Status)
+		_, _ = w.Write(errorBody(err.Status, err.Message)) // a client that has gone is told nothing
+		return
+	}
+	x.Inform = func(status int, header exchange.Header) error {
+		setHeader(w.Header(), header)
+		w.WriteHeader(status)
+		clear(w.Header())
+		return nil
+	}
+	f.run.config.Handler.ServeExchange(x)
+	sent, err := f.answer(w, x, r.Method == "HEAD")
+	x.Response.Body.Close()
+	f.run.config.Handler.ExchangeDone(x, sent, err)
+	if err != nil {
+		panic(http.ErrAbortHandler) // the standard server's way to reset the stream
+	}
+}
+
+func (f *h2Front) fill(x *exchange.Exchange, r *http.Request) *Refusal {
+	limits := &f.run.config.Limits
+	if r.Method == "CONNECT" {
+		return errConnect
+	}
+	if !validTarget(r.RequestURI) || r.RequestURI[0] != '/' {
+		return errTarget
+	}
+	if len(r.RequestURI) > limits.Target {
+		return errTargetLong
+	}
+	if !validHost(r.Host) {
+		return errHost
+	}
+	if limits.Body > 0 && r.ContentLength > limits.Body {
+		return errBodyLarge
+	}
+	x.Request.Method, x.Request.Proto = r.Method, r.Proto
+	x.Request.URL = exchange.URL{Scheme: "http", Host: r.Host, Path: r.RequestURI}
+	if r.TLS != nil {
+		x.Request.URL.Scheme = "https"
+	}
+	if q := strings.IndexByte(r.RequestURI, '?'); q >= 0 {
+		x.Request.URL.Path, x.Request.URL.Query = r.RequestURI[:q], r.RequestURI[q+1:]
+	}
+	x.Request.Header.Add("Host", r.Host)
+	for name, values := range r.Header {
+		for _, v := range values {
+			if len(x.Request.Header) >= limits.HeadFields {
+				return errHeadCount
+			}
+			x.Request.Header.Add(name, v)
+		}
+	}
+	if r.Body != nil && r.Body != http.NoBody {
+		body := &h2Body{r: r.Body, trailer: &x.Request.Trailer, from: func() http.Header { return r.Trailer }, room: -1}
+		if limits.Body > 0 {
+			body.room = limits.Body
+		}
+		x.Request.Body = exchange.Stream(body, r.ContentLength)
+	} else if r.Header.Get("Content-Length") == "0" {
+		x.Request.Body = exchange.Bytes(nil)
+	}
+	return nil
+}
+
+// answer writes x.Response.
+func (f *h2Front) answer(w http.ResponseWriter, x *exchange.Exchange, head bool) (sent int64, err error) {
+	res := &x.Response
+	if res.Status < 200 || res.Status > 999 {
+		res.Body.Close()
+		res.Status, res.Header = 500, exchange.Header{{Name: "Content-Type", Value: "application/json"}}
+		res.Body = exchange.Bytes(errorBody(500, "Internal server error"))
+	}
+	length := parseLength(res.Header.Get("Content-Length"))
+	setHeader(w.Header(), res.Header)
+	if !res.Header.Has("Content-Type") {
+		w.Header()["Content-Type"] = nil // nothing is to be guessed
+	}
+	bodied := hasBody("", res.Status) && !head
+	if res.Body.Present() || bodied {
+		length = res.Body.Length()
+	}
+	if length >= 0 && (hasBody("", res.Status) || res.Status == 304) {
+		w.Header().Set("Content-Length", string(appendDecimal(nil, length)))
+	}
+	w.WriteHeader(res.Status)
+	if !bodied {
+		return 0, nil
+	}
+	if res.Body.Held() {
+		data, _ := res.Body.Bytes(math.MaxInt64)
+		n, err := w.Write(data)
+		return int64(n), err
+	}
+	sent, err = f.copyBody(w, res.Body.Reader(), length)
+	for _, t := range res.Trailer {
+		if !forbiddenTrailer(t.Name) {
+			w.Header().Add(http.TrailerPrefix+t.Name, t.Value)
+		}
+	}
+	return sent, err
+}
+
+// copyBody writes what it has before it waits for more.
+func (f *h2Front) copyBody(w http.ResponseWriter, r io.Reader, length int64) (sent int64, err error) {
+	flusher := w.(http.Flusher)
+	buf := f.run.buffers.get(largeBuffer)
+	defer f.run.buffers.put(buf)
+	for {
+		if !ready(r) {
+			flusher.Flush()
+		}
+		n, err := r.Read(*buf)
+		if n > 0 {
+			if _, err := w.Write((*buf)[:n]); err != nil {
+				return sent, err
+			}
+			sent += int64(n)
+		}
+		switch {
+		case err == io.EOF && length >= 0 && sent != length:
+			return sent, errBodyLonger
+		case err == io.EOF:
+			return sent, nil
+		case err != nil:
+			return sent, &tandem.Error{Op: "read response", Kind: tandem.Unavailable, Err: err,
+				Remedy: "see why the backend ended its answer"}
+		}
+	}
+}
