@@ -34,8 +34,8 @@ func (s *Space) Lock(ctx context.Context, owner, reason string) error {
 	return err
 }
 
-// Unlock ends the owner's lock; a space that is not locked stays so. Locked means that another owner holds it. What the
-// owner had staged and not swapped stays until Discard, Sweep or the next Stage deletes it.
+// Unlock ends the owner's lock; a space that is not locked stays so. Locked means that another owner holds it. What was
+// staged and not swapped is given up with the lock, since writes from now on would be lost by its swap; Sweep deletes it.
 func (s *Space) Unlock(ctx context.Context, owner string) error {
 	_, err := s.changeHead(ctx, func(h *Head) (bool, error) {
 		if h.Lock == nil {
@@ -45,6 +45,7 @@ func (s *Space) Unlock(ctx context.Context, owner string) error {
 			return false, err
 		}
 		h.Lock = nil
+		h.abandon()
 		return true, nil
 	})
 	return err

@@ -200,16 +200,10 @@ func (s *Space) Drop(ctx context.Context, g tandem.Generation) error {
 	return s.Sweep(ctx)
 }
 
-// Sweep goes on with deletions that were begun and cut off, and with a stage that no lock protects any more. Stage, Discard
-// and Drop do it too; a node does it at its start.
+// Sweep goes on with deletions that were begun and cut off, and deletes what Unlock gave up. Stage, Discard and Drop do it
+// too; a node does it at its start.
 func (s *Space) Sweep(ctx context.Context) error {
-	h, err := s.changeHead(ctx, func(h *Head) (bool, error) {
-		if h.Lock != nil || h.Staged == nil {
-			return false, nil
-		}
-		h.abandon()
-		return true, nil
-	})
+	h, err := s.Head(ctx)
 	if err != nil {
 		return err
 	}

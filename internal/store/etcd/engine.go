@@ -3,6 +3,7 @@ package etcd
 import (
 	"errors"
 	"os"
+	"time"
 
 	"go.etcd.io/etcd/server/v3/embed"
 
@@ -15,6 +16,8 @@ type engine struct {
 	etcd *embed.Etcd // nil when it did not start
 	lock *os.File
 	log  *bridge
+
+	clock tandem.Clock
 
 	stopFailure func() // ends and awaits the goroutine of watchFailure
 }
@@ -36,25 +39,36 @@ func (g *engine) watchFailure(s *Store) {
 	g.stopFailure = func() { close(stop); <-done }
 }
 
-// close stops the engine and frees the folder. An engine that failed may have lost goroutines that its own stop waits
-// for: then the folder stays locked until the process ends.
+// closePatience is how long the stop of an engine that failed may take.
+const closePatience = 5 * time.Second
+
+// close stops the engine and frees the folder. An engine that failed has lost goroutines, which its own stop may wait for
+// in vain: then the folder stays locked until the process ends, since the engine still has its files open.
 func (g *engine) close() error {
 	g.log.quiet()
 	if g.stopFailure != nil {
 		g.stopFailure()
 	}
+	stuck := g.etcd == nil && g.log.hasFailed()
 	if g.etcd != nil {
 		done := make(chan struct{})
 		go func() {
 			defer close(done)
 			g.etcd.Close()
 		}()
+		var enough <-chan time.Time
+		if g.log.hasFailed() {
+			enough = g.clock.After(closePatience)
+		}
 		select {
 		case <-done:
-		case <-g.log.failed:
-			return &tandem.Error{Op: "close store", Subject: g.dir, Kind: tandem.Unavailable, Err: g.log.failure(),
-				Remedy: "end the process before the folder is opened again"}
+		case <-enough:
+			stuck = true
 		}
+	}
+	if stuck {
+		return &tandem.Error{Op: "close store", Subject: g.dir, Kind: tandem.Unavailable, Err: g.log.failure(),
+			Remedy: "end the process before the folder is opened again"}
 	}
 	if err := errors.Join(unlockDir(g.lock), g.lock.Close()); err != nil {
 		return &tandem.Error{Op: "unlock store", Subject: g.dir, Kind: tandem.Unavailable, Err: err}

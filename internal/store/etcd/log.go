@@ -39,6 +39,14 @@ func (b *bridge) quiet() { b.closing.Store(true) }
 // failure is why the engine cannot go on; only valid after failed is closed.
 func (b *bridge) failure() error { return errors.New("the engine failed: " + *b.why.Load()) }
 
+// fail tells that the engine cannot go on; the first reason counts.
+func (b *bridge) fail(why string) {
+	b.once.Do(func() {
+		b.why.Store(&why)
+		close(b.failed)
+	})
+}
+
 func (b *bridge) hasFailed() bool {
 	select {
 	case <-b.failed:
@@ -75,10 +83,7 @@ func (c core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 		if err, ok := enc.Fields["error"].(string); ok {
 			why += ": " + err
 		}
-		c.once.Do(func() {
-			c.why.Store(&why)
-			close(c.failed)
-		})
+		c.fail(why)
 	}
 	if c.closing.Load() || expected(e.Message) {
 		return nil

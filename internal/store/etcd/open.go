@@ -28,6 +28,8 @@ type Config struct {
 	// History is how long old revisions stay readable and watchable, rounded to hours by the engine's schedule;
 	// zero: one hour. Long history is what backups are for.
 	History time.Duration
+
+	quota int64 // zero: Quota; tests take less
 }
 
 const (
@@ -61,6 +63,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if cfg.Clock == nil {
 		cfg.Clock = tandem.SystemClock{}
 	}
+	if cfg.quota == 0 {
+		cfg.quota = Quota
+	}
 	if cfg.History == 0 {
 		cfg.History = defaultHistory
 	}
@@ -71,10 +76,11 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &engine{dir: cfg.Dir, lock: lock, log: newBridge(cfg.Log.With("part", "etcd"))}
+	g := &engine{dir: cfg.Dir, lock: lock, clock: cfg.Clock, log: newBridge(cfg.Log.With("part", "etcd"))}
 	s, err := g.start(ctx, cfg)
 	if err != nil {
-		return nil, errors.Join(openError(cfg.Dir, err), g.close())
+		_ = g.close() // it could only repeat err
+		return nil, openError(cfg.Dir, err)
 	}
 	return s, nil
 }
@@ -90,16 +96,7 @@ func (g *engine) start(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	started := make(chan struct{})
-	go func() { // of its own, since a fatal failure ends the goroutine that finds it
-		defer close(started)
-		g.etcd, err = embed.StartEtcd(settings)
-	}()
-	<-started
-	switch {
-	case g.log.hasFailed():
-		return nil, g.log.failure()
-	case err != nil:
+	if g.etcd, err = g.startEtcd(settings); err != nil {
 		return nil, err
 	}
 	select {
@@ -122,6 +119,31 @@ func (g *engine) start(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
+// startEtcd starts etcd on a goroutine of its own, since a fatal failure ends the goroutine that finds it; others of etcd's
+// may then wait for ever.
+func (g *engine) startEtcd(settings *embed.Config) (*embed.Etcd, error) {
+	type result struct {
+		etcd *embed.Etcd
+		err  error
+	}
+	started := make(chan result, 1)
+	go func() {
+		defer func() { // etcd follows nil pointers where its files are damaged
+			if p := recover(); p != nil {
+				g.log.fail(fmt.Sprint("it panicked: ", p))
+			}
+		}()
+		e, err := embed.StartEtcd(settings)
+		started <- result{e, err}
+	}()
+	select {
+	case r := <-started:
+		return r.etcd, r.err
+	case <-g.log.failed:
+		return nil, g.log.failure()
+	}
+}
+
 // settings is the engine's configuration.
 func settings(cfg Config, log *bridge) (*embed.Config, error) {
 	c := embed.NewConfig()
@@ -139,7 +161,7 @@ func settings(cfg Config, log *bridge) (*embed.Config, error) {
 	c.TickMs, c.ElectionMs = tickMillis, electionMillis
 	c.SnapshotCount, c.SnapshotCatchUpEntries = snapshotCount, catchUpEntries
 	c.MaxRequestBytes = 1<<20 + requestOverhead
-	c.QuotaBackendBytes = Quota
+	c.QuotaBackendBytes = cfg.quota
 	c.AutoCompactionMode = embed.CompactorModePeriodic
 	c.AutoCompactionRetention = cfg.History.String()
 

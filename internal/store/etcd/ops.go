@@ -134,7 +134,7 @@ func (s *Store) Compact(ctx context.Context, before tandem.Revision) error {
 	}
 	ctx, done := s.scope(ctx)
 	defer done()
-	_, err := s.client.Compact(ctx, int64(before))
+	_, err := s.client.Compact(ctx, int64(before), clientv3.WithCompactPhysical())
 	if err == nil || errors.Is(err, rpctypes.ErrCompacted) { // done, now or earlier
 		return nil
 	}
