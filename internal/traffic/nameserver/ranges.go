@@ -1,23 +1,52 @@
 package nameserver
 
 import (
+	"encoding/binary"
 	"fmt"
+	"math/bits"
 	"net/netip"
 	"slices"
-	"sort"
 
 	"tandem"
 )
 
-// Ranges maps address ranges to kids of a node. Ranges do not overlap, but for the kid that takes the rest.
+// Ranges maps address ranges to kids of a node. Ranges do not overlap; one kid may take the rest.
 type Ranges struct {
-	four, six []addrRange
-	rest      int // kid for addresses outside of all; -1: none
+	starts []stretch // sorted; the first is ::, so that every address has one at or before it
 }
 
-type addrRange struct {
-	first, last netip.Addr
-	kid         int
+// stretch is where a stretch of addresses with one kid begins. IPv4 addresses stand in their place within IPv6.
+type stretch struct {
+	at  number
+	kid int
+}
+
+// number is an address as a number.
+type number struct{ high, low uint64 }
+
+func numberOf(a netip.Addr) number {
+	b := a.As16()
+	return number{binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])}
+}
+
+func (n number) less(o number) bool { return n.high < o.high || n.high == o.high && n.low < o.low }
+
+// differ is how many bits remain from the highest one that differs down.
+func (n number) differ(o number) int {
+	if h := n.high ^ o.high; h != 0 {
+		return 64 + bits.Len64(h)
+	}
+	return bits.Len64(n.low ^ o.low)
+}
+
+func (n number) add(d uint64) number {
+	low, carry := bits.Add64(n.low, d, 0)
+	return number{n.high + carry, low}
+}
+
+func (n number) previous() number {
+	low, borrow := bits.Sub64(n.low, 1, 0)
+	return number{n.high - borrow, low}
 }
 
 // Range is one entry: first and last address, both within, of one family.
@@ -28,82 +57,72 @@ type Range struct {
 
 // NewRanges sorts and checks. rest is the kid for addresses in no range, -1 for none.
 func NewRanges(in []Range, rest int) (*Ranges, error) {
-	r := &Ranges{rest: rest}
-	for _, x := range in {
-		if x.First.Is4() != x.Last.Is4() || x.Last.Less(x.First) {
-			return nil, &tandem.Error{Op: "compile subnets", Subject: x.First.String() + "-" + x.Last.String(), Kind: tandem.Invalid,
-				Err: fmt.Errorf("the last address is before the first or of the other family"), Remedy: "give first <= last of one family"}
+	bad := func(x Range, why, remedy string) (*Ranges, error) {
+		return nil, &tandem.Error{Op: "compile subnets", Subject: x.First.String() + "-" + x.Last.String(), Kind: tandem.Invalid, Err: fmt.Errorf("%s", why), Remedy: remedy}
+	}
+	sorted := slices.Clone(in)
+	slices.SortFunc(sorted, func(a, b Range) int { // by number, IPv4 within IPv6
+		switch x, y := numberOf(a.First), numberOf(b.First); {
+		case x.less(y):
+			return -1
+		case y.less(x):
+			return 1
 		}
-		e := addrRange{x.First, x.Last, x.Kid}
-		if x.First.Is4() {
-			r.four = append(r.four, e)
+		return 0
+	})
+	r := &Ranges{starts: []stretch{{number{}, rest}}}
+	put := func(at number, kid int) {
+		if last := &r.starts[len(r.starts)-1]; last.at == at {
+			last.kid = kid
 		} else {
-			r.six = append(r.six, e)
+			r.starts = append(r.starts, stretch{at, kid})
 		}
 	}
-	for _, list := range [][]addrRange{r.four, r.six} {
-		slices.SortFunc(list, func(a, b addrRange) int { return a.first.Compare(b.first) })
-		for i := 1; i < len(list); i++ {
-			if !list[i-1].last.Less(list[i].first) {
-				return nil, &tandem.Error{Op: "compile subnets", Subject: list[i].first.String(), Kind: tandem.Invalid,
-					Err: fmt.Errorf("it is in two ranges"), Remedy: "make the subnets of a profile disjoint"}
-			}
+	for i, x := range sorted {
+		if x.First.Is4() != x.Last.Is4() || x.Last.Less(x.First) {
+			return bad(x, "the last address is before the first or of the other family", "give first <= last of one family")
+		}
+		if i > 0 && !numberOf(sorted[i-1].Last).less(numberOf(x.First)) {
+			return bad(x, "its first address is in another range as well", "make the subnets of a profile disjoint")
+		}
+		put(numberOf(x.First), x.Kid)
+		if end := numberOf(x.Last).add(1); end != (number{}) {
+			put(end, rest)
 		}
 	}
 	return r, nil
 }
 
 // find gives the kid for an address, -1 for none, and how many leading bits the finding depends on.
-func (r *Ranges) find(a netip.Addr) (kid int, bits uint8) {
-	list := r.six
+func (r *Ranges) find(a netip.Addr) (kid int, scope uint8) {
+	x := numberOf(a)
+	lo, hi := 0, len(r.starts) // find the first start behind x
+	for lo < hi {
+		if mid := (lo + hi) / 2; r.starts[mid].at.less(x) || r.starts[mid].at == x {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	s := r.starts[lo-1]
+	host := 128
+	if s.at != (number{}) {
+		host = x.differ(s.at.previous()) - 1
+	}
+	if lo < len(r.starts) {
+		host = min(host, x.differ(r.starts[lo].at)-1)
+	}
 	if a.Is4() {
-		list = r.four
+		return s.kid, uint8(32 - min(host, 32))
 	}
-	i := sort.Search(len(list), func(i int) bool { return a.Less(list[i].first) })
-	// The gap or range around a: everything in it finds the same.
-	var lo, hi netip.Addr
-	if i > 0 {
-		if !list[i-1].last.Less(a) {
-			return list[i-1].kid, commonBits(a, list[i-1].first, list[i-1].last)
-		}
-		lo = list[i-1].last.Next()
-	}
-	if i < len(list) {
-		hi = list[i].first.Prev()
-	}
-	return r.rest, commonBits(a, lo, hi)
-}
-
-// commonBits is the length of the shortest prefix around a that lies within lo and hi; an invalid bound is no bound.
-func commonBits(a, lo, hi netip.Addr) uint8 {
-	n := a.BitLen()
-	for bits := 0; bits < n; bits++ {
-		p, err := a.Prefix(bits)
-		if err != nil {
-			return uint8(n)
-		}
-		if (!lo.IsValid() || !p.Addr().Less(lo)) && (!hi.IsValid() || !hi.Less(LastOf(p))) {
-			return uint8(bits)
-		}
-	}
-	return uint8(n)
+	return s.kid, uint8(128 - host)
 }
 
 // LastOf is the last address of a prefix.
 func LastOf(p netip.Prefix) netip.Addr {
-	if p.Addr().Is4() {
-		b := p.Addr().As4()
-		fillHost(b[:], p.Bits())
-		return netip.AddrFrom4(b)
-	}
-	b := p.Addr().As16()
-	fillHost(b[:], p.Bits())
-	return netip.AddrFrom16(b)
-}
-
-func fillHost(b []byte, bits int) {
+	b := p.Masked().Addr().AsSlice()
 	for i := range b {
-		switch {
+		switch bits := p.Bits(); {
 		case bits >= 8*(i+1):
 		case bits <= 8*i:
 			b[i] = 0xFF
@@ -111,4 +130,6 @@ func fillHost(b []byte, bits int) {
 			b[i] |= 0xFF >> (bits - 8*i)
 		}
 	}
+	a, _ := netip.AddrFromSlice(b)
+	return a
 }

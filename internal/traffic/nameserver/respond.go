@@ -42,9 +42,6 @@ func (s *Server) respond(q *query, p []byte, at moment, src netip.Addr, tcp bool
 		}
 	}
 	n, rcode, scope := s.answer(q, src, out)
-	if q.subnetFamily == 0 {
-		scope = 0
-	}
 	n = s.finish(q, at, src, out, n, rcode, scope)
 	if most := min(q.size, maxUDP); !tcp && n > most {
 		n = start(q, out, flagAA)
@@ -99,11 +96,12 @@ func (s *Server) answer(q *query, src netip.Addr, out []byte) (n, rcode int, sco
 		if e.apex {
 			return z.atApex(t, q, out), rcodeSuccess, 0
 		}
-		client := src
+		client, limit := src, uint8(0) // no scope without a subnet that was used
 		if q.subnetFamily != 0 && trusted(q) {
-			client = q.subnet
+			client, limit = q.subnet, q.subnetLimit()
 		}
 		node, bits := e.node.Load().resolve(client)
+		bits = min(bits, limit)
 		if node != nil && node.kind == kindAbsent {
 			return z.negative(t, q, out, rcodeNXDomain, nil), rcodeOf(z, q, rcodeNXDomain), bits
 		}
@@ -119,10 +117,11 @@ func (s *Server) answer(q *query, src netip.Addr, out []byte) (n, rcode int, sco
 					count += sec.sigCount
 				}
 				binary.BigEndian.PutUint16(out[6:], count)
-				return n, rcodeSuccess, min(bits, q.subnetLimit())
+				return n, rcodeSuccess, bits
 			}
 		}
-		return z.negative(t, q, out, rcodeSuccess, l), rcodeSuccess, 0
+		// A "no" that depends on the client says so in its scope, else it would be cached for others.
+		return z.negative(t, q, out, rcodeSuccess, l), rcodeSuccess, bits
 	}
 	s.stats.Refused.Add(1)
 	return start(q, out, 0), rcodeRefused, 0
