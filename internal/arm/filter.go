@@ -194,7 +194,7 @@ func (p *filterParser) call(name string, depth int) (expr, error) {
 		}
 		c.args = append(c.args, arg)
 	}
-	if want, known := map[string]int{"contains": 2, "substringof": 2, "startswith": 2, "endswith": 2, "tolower": 1, "toupper": 1}[c.name]; known && want != len(c.args) {
+	if want, known := commonFuncs()[c.name]; known && want != len(c.args) {
 		return nil, p.fail("%s takes %d arguments", c.name, want)
 	}
 	return c, p.next()

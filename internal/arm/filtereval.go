@@ -301,6 +301,9 @@ func (c callExpr) eval(e *evaluation) (any, error) {
 			return f.Call(args)
 		}
 	}
+	if _, known := commonFuncs()[c.name]; !known {
+		return nil, e.fail("the function '%s' is not known here", c.name)
+	}
 	text := make([]string, len(args))
 	for i, a := range args {
 		s, ok := a.(string)
@@ -320,10 +323,14 @@ func (c callExpr) eval(e *evaluation) (any, error) {
 		return strings.HasSuffix(text[0], text[1]), nil
 	case "tolower":
 		return text[0], nil
-	case "toupper":
+	default:
 		return strings.ToUpper(text[0]), nil
 	}
-	return nil, e.fail("the function '%s' is not known here", c.name)
+}
+
+// commonFuncs are the functions that every filter may call, with the number of their arguments.
+func commonFuncs() map[string]int {
+	return map[string]int{"contains": 2, "substringof": 2, "startswith": 2, "endswith": 2, "tolower": 1, "toupper": 1}
 }
 
 func (a anyExpr) eval(e *evaluation) (any, error) {

@@ -43,37 +43,32 @@ func plainToken(s string) bool {
 	return true
 }
 
-// write sends an answer. It gives the status sent and what failed: the body that cannot be marshalled becomes a 500.
-func writeResponse(w http.ResponseWriter, method string, resp *Response) error {
+// encodeBody gives the bytes of an answer's body; nil: none.
+func encodeBody(body any) ([]byte, error) {
+	switch b := body.(type) {
+	case nil:
+		return nil, nil
+	case []byte:
+		return b, nil
+	case json.RawMessage:
+		return b, nil
+	default:
+		return marshal(b)
+	}
+}
+
+// writeResponse sends an answer whose body is encoded.
+func writeResponse(w http.ResponseWriter, method string, resp *Response, body []byte) {
 	for name, values := range resp.Header {
 		w.Header()[http.CanonicalHeaderKey(name)] = values
-	}
-	var body []byte
-	switch b := resp.Body.(type) {
-	case nil:
-	case []byte:
-		body = b
-	case json.RawMessage:
-		body = b
-	default:
-		var err error
-		if body, err = marshal(b); err != nil {
-			return err
-		}
 	}
 	if body != nil && w.Header().Get("Content-Type") == "" {
 		w.Header().Set("Content-Type", "application/json; charset=utf-8")
 	}
-	status := resp.Status
-	if status == 0 {
-		status = http.StatusOK
+	w.WriteHeader(resp.Status)
+	if method != http.MethodHead && resp.Status != http.StatusNoContent && resp.Status != http.StatusNotModified {
+		_, _ = w.Write(body) // a client that went away cannot be told so
 	}
-	w.WriteHeader(status)
-	if method != http.MethodHead && status != http.StatusNoContent && status != http.StatusNotModified {
-		// A client that went away cannot be told so.
-		_, _ = w.Write(body)
-	}
-	return nil
 }
 
 func marshal(v any) ([]byte, error) {

@@ -93,31 +93,39 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, hr *http.Request) {
 	started := s.clock.Now()
 	c := &call{Request: &Request{HTTP: hr, Method: hr.Method}}
 	c.RequestID = s.setCommonHeaders(w.Header(), hr)
-	resp, err := s.guard(c, func() (*Response, error) { return s.serve(w, c) })
-	if err == nil && resp == nil {
-		err = fmt.Errorf("the handler of %s %s gave neither an answer nor an error", hr.Method, c.route.Pattern)
-	}
+	resp, body, err := s.guard(c, func() (*Response, []byte, error) {
+		resp, err := s.serve(w, c)
+		if err != nil {
+			return nil, nil, err
+		}
+		if resp == nil {
+			return nil, nil, fmt.Errorf("the handler of %s gave neither an answer nor an error", c.route.Pattern)
+		}
+		if resp.Status == 0 {
+			resp.Status = http.StatusOK
+		}
+		body, err := encodeBody(resp.Body)
+		return resp, body, err
+	})
 	var sent *Error
 	if err != nil {
 		resp, sent = s.errorResponse(c, err)
+		if body, err = marshal(sent.Envelope()); err != nil {
+			s.Log.Error("an error answer cannot be written", "request", c.RequestID, "error", err)
+		}
 	}
 	if s.Auditor != nil {
 		s.audit(c, resp, sent, started)
 	}
-	if err := writeResponse(w, hr.Method, resp); err != nil {
-		resp, _ = s.errorResponse(c, err)
-		if err := writeResponse(w, hr.Method, resp); err != nil {
-			s.Log.Error("an error answer cannot be written", "request", c.RequestID, "error", err)
-		}
-	}
+	writeResponse(w, hr.Method, resp, body)
 }
 
 // guard turns a panic into an error, so that one bad handler costs one request.
-func (s *Server) guard(c *call, serve func() (*Response, error)) (resp *Response, err error) {
+func (s *Server) guard(c *call, serve func() (*Response, []byte, error)) (resp *Response, body []byte, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			s.Log.Error("a handler panicked", "request", c.RequestID, "method", c.Method, "path", c.Path, "panic", p, "stack", string(debug.Stack()))
-			resp, err = nil, Errorf(http.StatusInternalServerError, "InternalServerError",
+			resp, body, err = nil, nil, Errorf(http.StatusInternalServerError, "InternalServerError",
 				"The request %s failed on an internal error; report it with this id.", c.RequestID)
 		}
 	}()
@@ -226,9 +234,12 @@ func (s *Server) errorResponse(c *call, err error) (*Response, *Error) {
 	if e.Status >= 500 && !errors.Is(err, context.Canceled) {
 		s.Log.Error("request failed", "request", c.RequestID, "method", c.Method, "path", c.Path, "error", err)
 	}
-	h := e.Header.Clone()
-	if h == nil {
-		h = http.Header{}
+	// Only what belongs to an error goes on: an error that came from another server carries all of that one's headers.
+	h := http.Header{}
+	for _, name := range []string{"Www-Authenticate", "Retry-After", "Allow"} {
+		if v := e.Header.Get(name); v != "" {
+			h.Set(name, v)
+		}
 	}
 	if e.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
 		h.Set("WWW-Authenticate", s.challenge("invalid_token", e.Message))
@@ -236,7 +247,7 @@ func (s *Server) errorResponse(c *call, err error) (*Response, *Error) {
 	if e.Status == http.StatusNotFound {
 		h.Set("X-Ms-Failure-Cause", "gateway")
 	}
-	return &Response{Status: e.Status, Header: h, Body: e.Envelope()}, e
+	return &Response{Status: e.Status, Header: h}, e
 }
 
 func (s *Server) audit(c *call, resp *Response, sent *Error, started time.Time) {

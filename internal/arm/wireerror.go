@@ -13,7 +13,7 @@ import (
 // as 500 without its text, which may tell what callers must not know.
 func AsError(err error) *Error {
 	var e *Error
-	if errors.As(err, &e) {
+	if errors.As(err, &e) && e.Status >= 400 && e.Status < 600 {
 		return e
 	}
 	kind := tandem.KindOf(err)

@@ -136,7 +136,7 @@ func provisioningState(body []byte) string {
 // settled says whether a resource is in a final state; one that has no state is.
 func settled(body []byte) bool {
 	switch strings.ToLower(provisioningState(body)) {
-	case "", "succeeded", "failed", "canceled", "created", "stopped":
+	case "", "succeeded", "failed", "canceled":
 		return true
 	}
 	return false
