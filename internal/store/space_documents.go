@@ -161,29 +161,38 @@ func (s *Space) relative(err error) error {
 	return &mine
 }
 
-// pageSize is how many documents one read of a whole generation takes at a time.
-const pageSize = 512
+// Pages of a whole generation begin with firstPage documents and double while they hold less than pageBytes. Few large
+// pages matter: etcd walks its index from the page's first key to the last key of all, to say whether more follow.
+const (
+	firstPage = 512
+	pageBytes = 2 << 20
+)
 
-// Documents gives all documents of a generation at a revision, in the order of their keys, read in pages. It ends after the
-// first error; Compacted means that the revision was forgotten meanwhile.
+// Documents gives all documents of a generation at a revision, in the order of their keys, read in pages; zero is now, and
+// the same revision for all pages. It ends after the first error; Compacted means that the revision was forgotten meanwhile.
 func (s *Space) Documents(ctx context.Context, g tandem.Generation, at tandem.Revision) iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
-		o := ListOptions{At: at, Limit: pageSize}
+		o := ListOptions{At: at, Limit: firstPage}
 		for {
 			l, err := s.list(ctx, g, "", o)
 			if err != nil {
 				yield(Document{}, err)
 				return
 			}
+			size := 0
 			for _, d := range l.Documents {
 				if !yield(d, nil) {
 					return
 				}
+				size += len(d.Value)
 			}
 			if !l.More {
 				return
 			}
 			o.At, o.After = l.Revision, l.Documents[len(l.Documents)-1].Key
+			if size < pageBytes {
+				o.Limit *= 2
+			}
 		}
 	}
 }

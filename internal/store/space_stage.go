@@ -215,26 +215,30 @@ func (s *Space) Sweep(ctx context.Context) error {
 	return nil
 }
 
+// sweep deletes one generation. Nobody adds to it meanwhile: every write is conditional on a head that allows it.
 func (s *Space) sweep(ctx context.Context, g tandem.Generation) error {
-	for {
-		l, err := s.store.List(ctx, s.documents(g), ListOptions{Limit: MaxOps})
+	var b Batch
+	flush := func() error {
+		_, err := s.store.Commit(ctx, b)
+		b.Delete = b.Delete[:0]
+		return err
+	}
+	size := 0
+	for d, err := range s.Documents(ctx, g, 0) {
 		if err != nil {
 			return err
 		}
-		if len(l.Documents) == 0 {
-			break
-		}
-		var b Batch
-		for _, d := range l.Documents {
-			b.Delete = append(b.Delete, d.Key)
-			if b.bytes() > MaxBytes {
-				b.Delete = b.Delete[:len(b.Delete)-1]
-				break
+		key := s.documents(g) + d.Key
+		if size += len(key); len(b.Delete) == MaxOps || size > MaxBytes {
+			if err := flush(); err != nil {
+				return err
 			}
+			size = len(key)
 		}
-		if _, err := s.store.Commit(ctx, b); err != nil {
-			return err
-		}
+		b.Delete = append(b.Delete, key)
+	}
+	if err := flush(); err != nil {
+		return err
 	}
 	_, err := s.changeHead(ctx, func(h *Head) (bool, error) {
 		i := slices.Index(h.Dropping, g)

@@ -384,7 +384,7 @@ func TestSpaceSnapshot(t *testing.T) {
 	onBoth(t, func(t *testing.T, s store.Store) {
 		ctx := t.Context()
 		p := openSpace(t, s)
-		const n = 1200 // more than two pages
+		const n = 1700 // more than two pages
 		must(t, p.Lock(ctx, "op", "fill"))
 		stage, err := p.Stage(ctx, "op", func(yield func(store.Write, error) bool) {
 			for i := range n {
