@@ -133,9 +133,6 @@ func parseManifest(r io.Reader, limits Limits) (Manifest, error) {
 			return bad(err)
 		}
 		name, _ := t.(string)
-		if m.Format != formatName && name != "format" {
-			return bad(fmt.Errorf("its format is not %q", formatName))
-		}
 		if name == "files" {
 			err = m.parseFiles(d, limits)
 		} else if into, ok := members[name]; ok {
@@ -145,6 +142,9 @@ func parseManifest(r io.Reader, limits Limits) (Manifest, error) {
 		}
 		if err != nil {
 			return bad(err)
+		}
+		if m.Format != formatName { // the first member
+			return bad(fmt.Errorf("its format is not %q", formatName))
 		}
 		if m.Version != formatVersion && name == "version" {
 			return m, &tandem.Error{Op: "read snapshot", Subject: manifestFile, Kind: tandem.Unsupported,
@@ -188,7 +188,10 @@ func (m *Manifest) parseFiles(d *json.Decoder, limits Limits) error {
 		if f.Name == secretsFile {
 			limit = limits.Manifest
 		}
-		if f.Size < 0 || f.Size > limit {
+		if f.Size < 0 {
+			return fmt.Errorf("the size of %q is negative", f.Name)
+		}
+		if f.Size > limit {
 			return tooLarge(f.Name, fmt.Sprintf("its size of %d bytes is beyond the limit of %d", f.Size, limit))
 		}
 		if total += f.Size; total > limits.Total {

@@ -9,6 +9,9 @@ import (
 // pieceLen is how long a folder name may become before it is cut: file systems stop at 255 bytes.
 const pieceLen = 200
 
+// typeLen is how long a type may be in a file's name; the longest of API Management has 26 characters.
+const typeLen = 100
+
 // split takes a resource's path apart; ok is false where it is not made of pairs of type and name.
 func split(path string) ([]string, bool) {
 	parts := strings.Split(path, "/")
@@ -35,12 +38,14 @@ func stem(path string) (folder string, textual bool, err error) {
 			if i > 0 {
 				b.WriteByte('/')
 			}
-			p = escapeType(p)
-		} else {
-			b.WriteByte('/')
-			p = escapeName(p)
+			if p = escapeType(p); len(p) > typeLen {
+				return "", false, errors.New("a type in the path is too long")
+			}
+			b.WriteString(p)
+			continue
 		}
-		writePieces(&b, p)
+		b.WriteByte('/')
+		writePieces(&b, escapeName(p))
 	}
 	return b.String(), textualType(parts[len(parts)-2]), nil
 }

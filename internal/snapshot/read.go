@@ -26,7 +26,8 @@ type Reader struct {
 	manifest Manifest
 	limits   Limits
 	source   *source
-	zstd     *zstd.Decoder
+	zstd     *zstd.Decoder // nil where the caller decompresses
+	plain    io.Reader     // the tar's bytes
 	tar      *tar.Reader
 	secrets  map[string]map[string]string
 	next     int // of manifest.Files
@@ -78,7 +79,12 @@ func (s *Reader) open(identities []age.Identity) error {
 	if err != nil {
 		return s.broken(manifestFile, err)
 	}
-	s.tar = tar.NewReader(s.zstd)
+	return s.begin(s.zstd)
+}
+
+// begin reads what stands before the resources.
+func (s *Reader) begin(plain io.Reader) error {
+	s.plain, s.tar = plain, tar.NewReader(plain)
 	h, err := s.header(manifestFile)
 	if err != nil {
 		return err
@@ -299,7 +305,7 @@ func (s *Reader) end(counts map[string]int) error {
 	} else if err != io.EOF {
 		return s.broken(subject, err)
 	}
-	if n, err := io.CopyN(io.Discard, s.zstd, 1); n > 0 {
+	if n, err := io.CopyN(io.Discard, s.plain, 1); n > 0 {
 		return corrupt(subject, "bytes follow the archive")
 	} else if err != io.EOF {
 		return s.broken(subject, err)

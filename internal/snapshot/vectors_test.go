@@ -1,0 +1,291 @@
+package snapshot
+
+import (
+	"archive/tar"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"testing"
+
+	"filippo.io/age"
+	"github.com/klauspost/compress/zstd"
+
+	"tandem"
+)
+
+func updateFlag() bool {
+	f := flag.Lookup("update")
+	return f != nil && f.Value.String() == "true"
+}
+
+func TestMain(m *testing.M) {
+	flag.Bool("update", false, "write the vectors in testdata anew")
+	flag.Parse()
+	os.Exit(m.Run())
+}
+
+// vectorIdentity opens the files in testdata/vectors.
+func vectorIdentity(t testing.TB) *age.X25519Identity {
+	return identityFile(t, "testdata/identity.txt")
+}
+
+func identityFile(t testing.TB, name string) *age.X25519Identity {
+	t.Helper()
+	data, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	id, err := age.ParseX25519Identity(strings.TrimSpace(string(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return id
+}
+
+// forge packs entries as they are, for what Write would never make.
+type forge struct {
+	manifest func(*Manifest)
+	rawMan   string // in place of the manifest
+	entries  []forged
+	after    []byte // behind the tar's end
+	window   int
+	behind   []byte // behind the age file
+}
+
+type forged struct {
+	header *tar.Header
+	data   string
+	hide   bool // not in the manifest
+	size   int64
+}
+
+func plainEntry(name, data string) forged {
+	return forged{header: header(name, int64(len(data))), data: data}
+}
+
+func (f forge) pack(t testing.TB, id *age.X25519Identity) []byte {
+	t.Helper()
+	m := Manifest{Format: formatName, Version: formatVersion, Counts: map[string]int{}, Omissions: []Omission{}, Files: []File{}}
+	for _, e := range f.entries {
+		if e.hide {
+			continue
+		}
+		sum := sha256.Sum256([]byte(e.data))
+		size := int64(len(e.data))
+		if e.size != 0 {
+			size = e.size
+		}
+		m.Files = append(m.Files, File{e.header.Name, size, hex.EncodeToString(sum[:])})
+		if path, _, ok := resourcePath(e.header.Name); ok && !strings.HasSuffix(e.header.Name, "policy.json") {
+			m.Counts[kindOf(path)]++
+		}
+	}
+	m.Content = contentHash(m.Files)
+	if f.manifest != nil {
+		f.manifest(&m)
+	}
+	var man bytes.Buffer
+	if f.rawMan != "" {
+		man.WriteString(f.rawMan)
+	} else if err := m.format(&man); err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	a, err := age.Encrypt(&out, id.Recipient())
+	if err != nil {
+		t.Fatal(err)
+	}
+	opts := []zstd.EOption{zstd.WithEncoderLevel(zstd.SpeedDefault), zstd.WithEncoderConcurrency(1), zstd.WithSingleSegment(false)}
+	if f.window != 0 {
+		opts = append(opts, zstd.WithWindowSize(f.window))
+	}
+	z, err := zstd.NewWriter(a, opts...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w := tar.NewWriter(z)
+	check := func(err error) {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	check(entry(w, manifestFile, man.Bytes()))
+	for _, e := range f.entries {
+		check(w.WriteHeader(e.header))
+		_, err := w.Write([]byte(e.data))
+		check(err)
+	}
+	check(w.Close())
+	_, err = z.Write(f.after)
+	check(err)
+	check(z.Close())
+	check(a.Close())
+	return append(out.Bytes(), f.behind...)
+}
+
+// vectors are the damaged files: the name begins with the class of failure.
+func vectors() map[string]forge {
+	tag := `{
+  "properties": {}
+}
+`
+	ok := plainEntry("tags/a/tagInformation.json", tag)
+	with := func(mode func(*tar.Header)) []forged {
+		h := header("tags/a/tagInformation.json", int64(len(tag)))
+		mode(h)
+		return []forged{{header: h, data: tag}}
+	}
+	link := header("tags/a/tagInformation.json", 0)
+	link.Typeflag, link.Linkname = tar.TypeSymlink, "/etc/passwd"
+	return map[string]forge{
+		"ok-one-tag":                  {entries: []forged{ok}},
+		"corrupt-path-traversal":      {entries: []forged{plainEntry("tags/../../etc/tagInformation.json", tag)}},
+		"corrupt-absolute-path":       {entries: []forged{plainEntry("/tags/a/tagInformation.json", tag)}},
+		"corrupt-backslash":           {entries: []forged{plainEntry(`tags\a\tagInformation.json`, tag)}},
+		"corrupt-escaped-slash":       {entries: []forged{plainEntry("tags/a%2Fb/tagInformation.json", tag)}},
+		"corrupt-lower-case-escape":   {entries: []forged{plainEntry("tags/a%3ab/tagInformation.json", tag)}},
+		"corrupt-needless-escape":     {entries: []forged{plainEntry("tags/%61/tagInformation.json", tag)}},
+		"corrupt-needless-piece":      {entries: []forged{plainEntry("tags/a%+/b/tagInformation.json", tag)}},
+		"corrupt-wrong-leaf":          {entries: []forged{plainEntry("tags/a/apiInformation.json", tag)}},
+		"corrupt-unpaired-name":       {entries: []forged{plainEntry("tags/tagInformation.json", tag)}},
+		"corrupt-foreign-file":        {entries: []forged{plainEntry("README.md", tag)}},
+		"corrupt-symlink":             {entries: []forged{{header: link}}},
+		"corrupt-executable":          {entries: with(func(h *tar.Header) { h.Mode = 0o755 })},
+		"corrupt-owner":               {entries: with(func(h *tar.Header) { h.Uid = 1000 })},
+		"corrupt-time":                {entries: with(func(h *tar.Header) { h.ModTime = h.ModTime.AddDate(1, 0, 0) })},
+		"corrupt-pax-record":          {entries: with(func(h *tar.Header) { h.PAXRecords = map[string]string{"TANDEM.x": "y"} })},
+		"corrupt-duplicate-name":      {entries: []forged{ok, ok}},
+		"corrupt-duplicate-by-case":   {entries: []forged{plainEntry("tags/A/tagInformation.json", tag), ok}},
+		"corrupt-out-of-order":        {entries: []forged{plainEntry("tags/b/tagInformation.json", tag), ok}},
+		"corrupt-additional-file":     {entries: []forged{ok, {header: header("tags/b/tagInformation.json", 3), data: "{}\n", hide: true}}},
+		"corrupt-missing-file":        {entries: []forged{ok}, manifest: func(m *Manifest) { addFile(m, "tags/b/tagInformation.json", 3) }},
+		"corrupt-size":                {entries: []forged{{header: header("tags/a/tagInformation.json", int64(len(tag))), data: tag, size: 7}}},
+		"corrupt-hash":                {entries: []forged{ok}, manifest: func(m *Manifest) { m.Files[0].SHA256 = strings.Repeat("0", 64); m.Content = contentHash(m.Files) }},
+		"corrupt-content-hash":        {entries: []forged{ok}, manifest: func(m *Manifest) { m.Content = strings.Repeat("0", 64) }},
+		"corrupt-counts":              {entries: []forged{ok}, manifest: func(m *Manifest) { m.Counts["tags"] = 2 }},
+		"corrupt-not-json":            {entries: []forged{plainEntry("tags/a/tagInformation.json", "{")}},
+		"corrupt-not-an-object":       {entries: []forged{plainEntry("tags/a/tagInformation.json", "[]\n")}},
+		"corrupt-duplicate-member":    {entries: []forged{plainEntry("tags/a/tagInformation.json", `{"a":1,"a":2}`)}},
+		"corrupt-not-canonical":       {entries: []forged{plainEntry("tags/a/tagInformation.json", `{"properties":{}}`)}},
+		"corrupt-deep-nesting":        {entries: []forged{plainEntry("tags/a/tagInformation.json", strings.Repeat("[", 100_000))}},
+		"corrupt-id-in-document":      {entries: []forged{plainEntry("tags/a/tagInformation.json", "{\n  \"id\": \"x\"\n}\n")}},
+		"corrupt-text-without-pair":   {entries: []forged{plainEntry("policies/policy.json", "{\n  \"properties\": {}\n}\n")}},
+		"corrupt-text-not-utf8":       {entries: []forged{plainEntry("policies/policy.xml", "\xff")}},
+		"corrupt-needless-rest":       {entries: []forged{plainEntry("policies/policy.json", "{\n  \"properties\": {\n    \"format\": \"rawxml\"\n  }\n}\n"), plainEntry("policies/policy.xml", "<a/>")}},
+		"corrupt-bytes-behind-tar":    {entries: []forged{ok}, after: []byte("x")},
+		"corrupt-zeros-behind-tar":    {entries: []forged{ok}, after: make([]byte, 512)},
+		"corrupt-bytes-behind-age":    {entries: []forged{ok}, behind: []byte("x")},
+		"corrupt-manifest-format":     {rawMan: `{"format":"other"}`},
+		"corrupt-manifest-not-json":   {rawMan: `hello`},
+		"corrupt-manifest-empty":      {rawMan: `{}`},
+		"corrupt-manifest-member":     {rawMan: `{"format":"tandem-snapshot","version":1,"surprise":true}`},
+		"corrupt-manifest-twice":      {rawMan: `{"format":"tandem-snapshot","version":1,"version":1}`},
+		"corrupt-secrets-not-json":    {entries: []forged{plainEntry(secretsFile, "k1k1k1\n"), ok}},
+		"corrupt-secrets-orphan":      {entries: []forged{plainEntry(secretsFile, `{"path":"tags/b","secrets":{"value":"k1k1k1"}}`+"\n"), ok}},
+		"corrupt-secrets-order":       {entries: []forged{plainEntry(secretsFile, `{"path":"tags/a","secrets":{"b":"k1k1k1","a":"k1k1k1"}}`+"\n"), ok}},
+		"corrupt-secrets-twice":       {entries: []forged{plainEntry(secretsFile, strings.Repeat(`{"path":"tags/a","secrets":{"a":"k1k1k1"}}`+"\n", 2)), ok}},
+		"corrupt-secrets-last":        {entries: []forged{ok, plainEntry(secretsFile, `{"path":"tags/a","secrets":{"a":"k1k1k1"}}`+"\n")}},
+		"unsupported-version-2":       {rawMan: `{"format":"tandem-snapshot","version":2,"surprise":true}`},
+		"too-large-file":              {manifest: func(m *Manifest) { addFile(m, "tags/b/tagInformation.json", 1<<40) }},
+		"corrupt-negative-size":       {manifest: func(m *Manifest) { addFile(m, "tags/b/tagInformation.json", -1) }},
+		"too-large-million-files":     {manifest: func(m *Manifest) { addMany(m, 1_000_000, 1) }},
+		"too-large-total":             {manifest: func(m *Manifest) { addMany(m, 1000, 64<<20) }},
+		"too-large-manifest-bomb":     {rawMan: strings.Repeat(" ", 200<<20)},
+		"corrupt-bomb-behind-tar":     {entries: []forged{ok}, after: make([]byte, 200<<20)},
+		"corrupt-bomb-in-manifest":    {rawMan: `{"format":"tandem-snapshot","version":1,"region":"` + strings.Repeat("a", 100<<20)},
+		"too-large-compressed-window": {entries: []forged{ok}, window: 64 << 20, after: noise(9 << 20)},
+	}
+}
+
+func noise(n int) []byte {
+	out := make([]byte, 0, n)
+	for sum := sha256.Sum256(nil); len(out) < n; sum = sha256.Sum256(sum[:]) {
+		out = append(out, sum[:]...)
+	}
+	return out[:n]
+}
+
+func addFile(m *Manifest, name string, size int64) {
+	m.Files = append(m.Files, File{name, size, strings.Repeat("0", 64)})
+	m.Content = contentHash(m.Files)
+}
+
+func addMany(m *Manifest, n int, size int64) {
+	for range n {
+		m.Files = append(m.Files, File{"tags/a/tagInformation.json", size, strings.Repeat("0", 64)})
+	}
+	m.Content = contentHash(m.Files)
+}
+
+func TestVectors(t *testing.T) {
+	const dir = "testdata/vectors"
+	if updateFlag() {
+		id := testIdentity(t)
+		if err := errors.Join(os.RemoveAll(dir), os.MkdirAll(dir, 0o755), os.WriteFile("testdata/identity.txt", []byte(id.String()+"\n"), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+		for name, f := range vectors() {
+			if name == "too-large-compressed-window" {
+				continue // 9 MiB of noise: made at every run
+			}
+			if err := os.WriteFile(filepath.Join(dir, name+".tandem"), f.pack(t, id), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		good := write(t, id, sample())
+		truncated := map[string][]byte{"corrupt-truncated-header": good[:40], "corrupt-truncated-in-chunk": good[:len(good)-9], "corrupt-empty": nil,
+			"corrupt-not-age": []byte("PK\x03\x04 this is a zip"), "denied-other-identity": write(t, testIdentity(t), sample())}
+		for name, data := range truncated {
+			if err := os.WriteFile(filepath.Join(dir, name+".tandem"), data, 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	id := vectorIdentity(t)
+	files, err := filepath.Glob(dir + "/*.tandem")
+	if err != nil || len(files) < 50 {
+		t.Fatalf("%d vectors, %v", len(files), err)
+	}
+	for _, f := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(f), ".tandem"), func(t *testing.T) {
+			data, err := os.ReadFile(f)
+			if err != nil {
+				t.Fatal(err)
+			}
+			checkVector(t, data, id)
+		})
+	}
+	t.Run("too-large-compressed-window", func(t *testing.T) {
+		checkVector(t, vectors()["too-large-compressed-window"].pack(t, id), id)
+	})
+}
+
+func checkVector(t *testing.T, data []byte, id age.Identity) {
+	t.Helper()
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	_, err := Verify(context.Background(), bytes.NewReader(data), id)
+	runtime.ReadMemStats(&after)
+	class := strings.Split(t.Name(), "/")[1]
+	want := map[string]tandem.Kind{"ok": "", "corrupt": tandem.Corrupt, "unsupported": tandem.Unsupported, "denied": tandem.Denied, "too": tandem.TooLarge}
+	if got := tandem.KindOf(err); got != want[strings.Split(class, "-")[0]] || got == "" && err != nil {
+		t.Errorf("got kind %q: %v", got, err)
+	}
+	if err != nil && (strings.Contains(err.Error(), "k1k1k1") || len(err.Error()) > 1000) {
+		t.Errorf("the error tells a secret, or the input: %.200s", err)
+	}
+	if err != nil && class[:3] != "too" && !strings.Contains(err.Error(), ":") {
+		t.Errorf("the error does not say where: %v", err)
+	}
+	if used := after.TotalAlloc - before.TotalAlloc; used > 700<<20 {
+		t.Errorf("%d MiB were allocated over a file of %d bytes", used>>20, len(data))
+	}
+}
