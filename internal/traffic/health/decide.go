@@ -29,7 +29,7 @@ type Rules struct {
 	// HoldDown is how long an endpoint stays out at least when it goes down the second time within FlapWindow. It doubles
 	// with each further time, up to HoldDownMax. The first time is free: a clean outage ends when it ends.
 	HoldDown, HoldDownMax, FlapWindow time.Duration
-	// Manual keeps a recovered endpoint out until Readmit.
+	// Manual keeps an endpoint that was online before, and recovered, out until Readmit.
 	Manual bool
 	// Recheck is the gap before a failure is looked at again on a fresh connection; 0 waits for the next interval.
 	Recheck time.Duration
@@ -48,6 +48,7 @@ type State struct {
 	Failures  int         `json:"failures"`  // in a row
 	Spent     int         `json:"spent"`     // of the budget
 	Unsteady  bool        `json:"unsteady"`  // went down over its budget: comes back after a steady run only
+	Proven    bool        `json:"proven"`    // was online once; what never was has nothing to fail back from
 	HeldUntil time.Time   `json:"heldUntil,omitzero"`
 	Downs     []time.Time `json:"downs,omitempty"` // moves to Degraded within the flap window
 	Awaiting  bool        `json:"awaiting"`        // recovered, kept out until Readmit
@@ -113,13 +114,15 @@ func stepSuccess(r Rules, s State, now time.Time) (State, Decision) {
 		need = max(need, r.SteadyRun)
 	}
 	switch {
+	case s.Successes < need && s.Unsteady: // steadiness shows over intervals, not in a burst
+		return s, Decision{}
 	case s.Successes < need:
 		return s, Decision{Next: r.again(s.Successes)}
 	case now.Before(s.HeldUntil):
 		return s, Decision{Next: min(s.HeldUntil.Sub(now), r.Interval)}
 	case s.Awaiting:
 		return s, Decision{}
-	case s.Status == Degraded && r.Manual:
+	case s.Status == Degraded && r.Manual && s.Proven:
 		s.Awaiting, s.Why = true, fmt.Sprintf("answers again (%s in a row); kept out until it is let back", count(s.Successes, "success"))
 		return s, Decision{Changed: true, Why: s.Why}
 	}
@@ -128,7 +131,7 @@ func stepSuccess(r Rules, s State, now time.Time) (State, Decision) {
 
 func online(s State, now time.Time, why string) (State, Decision) {
 	s.Status, s.Since, s.Why = Online, now, why
-	s.Spent, s.Unsteady, s.Awaiting, s.HeldUntil = 0, false, false, time.Time{}
+	s.Spent, s.Unsteady, s.Awaiting, s.Proven, s.HeldUntil = 0, false, false, true, time.Time{}
 	return s, Decision{Changed: true, Why: why}
 }
 
@@ -152,6 +155,9 @@ func stepFailure(r Rules, s State, e Event, now time.Time) (State, Decision) {
 		why = fmt.Sprintf("%s without %d successes in a row between, the last: %s", count(s.Spent, "failure"), r.SteadyRun, e.Reason)
 	}
 	s.Status, s.Since, s.Why = Degraded, now, why
+	if !s.Proven {
+		return s, Decision{Changed: true, Why: why}
+	}
 	recent := s.Downs[:0:0]
 	for _, t := range s.Downs {
 		if now.Sub(t) < r.FlapWindow && len(recent) < 16 {
