@@ -248,3 +248,16 @@ func normal(f float64) any {
 	}
 	return f
 }
+
+// Apply calls a function of the library with values.
+func Apply(name string, values ...any) (any, error) {
+	fn, ok := lookup(name)
+	if !ok {
+		return nil, &Error{Code: CodeTemplate, Message: fmt.Sprintf("the function %q is not known", name)}
+	}
+	c := &call{fn: fn}
+	for _, v := range values {
+		c.args = append(c.args, literal{v})
+	}
+	return c.eval(&Env{})
+}
