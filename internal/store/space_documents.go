@@ -92,7 +92,7 @@ func (s *Space) list(ctx context.Context, g tandem.Generation, prefix string, o 
 
 // Commit applies the batch to the active generation, as one revision. Its conditions hold for the active generation: after
 // a swap, documents have other revisions, and conditions on the old ones fail with Precondition. While the space is locked
-// it fails with Locked. A batch has at most SpaceMaxOps operations; the space's prefix counts for MaxBytes.
+// it fails with Locked. Where it returns Unavailable, the batch may have been applied or not. A batch has at most SpaceMaxOps operations; the space's prefix counts for MaxBytes.
 func (s *Space) Commit(ctx context.Context, b Batch) (tandem.Revision, error) {
 	if err := b.Check(); err != nil {
 		return 0, err

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -85,7 +86,7 @@ func (c core) Write(e zapcore.Entry, fields []zapcore.Field) error {
 		}
 		c.fail(why)
 	}
-	if c.closing.Load() || expected(e.Message) {
+	if c.closing.Load() || expected(e.Message, enc.Fields["error"]) {
 		return nil
 	}
 	attrs := make([]slog.Attr, 0, len(enc.Fields))
@@ -104,14 +105,15 @@ func (c core) Sync() error { return nil }
 
 // expected is true for warnings about what is meant to be so: no listeners, no tokens of etcd's own, a folder that is new;
 // and for those that repeat an error which the caller of the store gets anyway.
-func expected(message string) bool {
+func expected(message string, cause any) bool {
 	switch message {
 	case "Running http and grpc server on single port. This is not recommended for production.",
 		"simple token is not cryptographically signed",
-		"Failed to detect schema version",
-		"failed to update storage version",
 		"failed to apply request":
 		return true
+	case "Failed to detect schema version", "failed to update storage version":
+		text, _ := cause.(string)
+		return strings.HasSuffix(text, "missing term information") // before the first election is written down
 	}
 	return false
 }
