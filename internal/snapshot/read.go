@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -28,7 +27,6 @@ type Reader struct {
 	source   *source
 	zstd     *zstd.Decoder // nil where the caller decompresses
 	plain    io.Reader     // the tar's bytes
-	tar      *tar.Reader
 	secrets  map[string]map[string]string
 	next     int // of manifest.Files
 	used     bool
@@ -84,18 +82,29 @@ func (s *Reader) open(identities []age.Identity) error {
 
 // begin reads what stands before the resources.
 func (s *Reader) begin(plain io.Reader) error {
-	s.plain, s.tar = plain, tar.NewReader(plain)
-	h, err := s.header(manifestFile)
-	if err != nil {
-		return err
+	s.plain = plain
+	head := make([]byte, block)
+	if _, err := io.ReadFull(plain, head); err != nil {
+		return s.broken(manifestFile, err)
 	}
-	if h.Size > s.limits.Manifest {
-		return tooLarge(manifestFile, fmt.Sprintf("it has %d bytes", h.Size))
+	size, err := tarSize(head)
+	if err != nil || !bytes.Equal(head, tarHeader(manifestFile, size)) {
+		return corrupt(manifestFile, "the archive does not begin with it")
 	}
-	if s.manifest, err = parseManifest(s.tar, s.limits); err != nil {
+	if size > s.limits.Manifest {
+		return tooLarge(manifestFile, fmt.Sprintf("it has %d bytes", size))
+	}
+	body := &io.LimitedReader{R: plain, N: size}
+	if s.manifest, err = parseManifest(body, s.limits); err != nil {
 		if s.source.err != nil {
 			return s.broken(manifestFile, err)
 		}
+		return err
+	}
+	if body.N > 0 {
+		return corrupt(manifestFile, "the snapshot is truncated")
+	}
+	if err := s.padding(manifestFile, size); err != nil {
 		return err
 	}
 	if len(s.manifest.Files) > 0 && s.manifest.Files[0].Name == secretsFile {
@@ -129,42 +138,47 @@ func (s *Reader) broken(subject string, err error) error {
 	return corruptErr(subject, err)
 }
 
-// header reads the next entry's header and insists on the form that the format has.
-func (s *Reader) header(name string) (*tar.Header, error) {
-	h, err := s.tar.Next()
-	if err != nil {
-		return nil, s.broken(name, err)
+// header reads the header of the next entry, which can only be one.
+func (s *Reader) header(name string, size int64) error {
+	want := tarHeader(name, size)
+	got := make([]byte, len(want))
+	if _, err := io.ReadFull(s.plain, got); err != nil {
+		return s.broken(name, err)
 	}
-	if h.Name != name {
-		return nil, corrupt(name, fmt.Sprintf("the entry %q stands in its place", h.Name))
+	if !bytes.Equal(got, want) {
+		return corrupt(name, "another entry stands in its place, or its header has another form than the format gives")
 	}
-	paxOK := len(h.PAXRecords) == 0 || len(h.PAXRecords) == 1 && h.PAXRecords["path"] == name
-	if h.Typeflag != tar.TypeReg || h.Mode != 0o644 || h.Uid != 0 || h.Gid != 0 || h.Uname != "" || h.Gname != "" || h.Linkname != "" ||
-		h.ModTime.Unix() != 0 || !paxOK {
-		return nil, corrupt(name, "its entry is not a plain file as the format has them")
+	return nil
+}
+
+// padding reads the zeros behind an entry's data.
+func (s *Reader) padding(name string, size int64) error {
+	var zeros [block]byte
+	pad := zeros[:padding(size)]
+	if _, err := io.ReadFull(s.plain, pad); err != nil {
+		return s.broken(name, err)
 	}
-	return h, nil
+	if !allZero(pad) {
+		return corrupt(name, "its padding is not zero")
+	}
+	return nil
 }
 
 // readFile reads the next file of the manifest into buf and checks its size and hash.
 func (s *Reader) readFile(buf []byte) ([]byte, error) {
 	f := s.manifest.Files[s.next]
 	s.next++
-	h, err := s.header(f.Name)
-	if err != nil {
+	if err := s.header(f.Name, f.Size); err != nil {
 		return nil, err
 	}
-	if h.Size != f.Size {
-		return nil, corrupt(f.Name, fmt.Sprintf("it has %d bytes, the manifest says %d", h.Size, f.Size))
-	}
-	buf, err = readAll(buf[:0], s.tar, f.Size)
+	buf, err := readAll(buf[:0], s.plain, f.Size)
 	if err != nil {
 		return nil, s.broken(f.Name, err)
 	}
 	if sum := sha256.Sum256(buf); hex.EncodeToString(sum[:]) != f.SHA256 {
 		return nil, corrupt(f.Name, "its SHA-256 is not the one in the manifest")
 	}
-	return buf, nil
+	return buf, s.padding(f.Name, f.Size)
 }
 
 // readAll reads n bytes, growing the buffer as they come: a size that is only claimed costs nothing.
@@ -300,10 +314,12 @@ func (s *Reader) resource(bufs *[2][]byte, check func(Resource, []string, [][]by
 // end checks that nothing is missing and nothing follows.
 func (s *Reader) end(counts map[string]int) error {
 	const subject = "the end"
-	if h, err := s.tar.Next(); err == nil {
-		return corrupt(h.Name, "the manifest does not list this entry")
-	} else if err != io.EOF {
+	var last [2 * block]byte
+	if _, err := io.ReadFull(s.plain, last[:]); err != nil {
 		return s.broken(subject, err)
+	}
+	if !allZero(last[:]) {
+		return corrupt(subject, "an entry follows that the manifest does not list")
 	}
 	if n, err := io.CopyN(io.Discard, s.plain, 1); n > 0 {
 		return corrupt(subject, "bytes follow the archive")

@@ -1,12 +1,16 @@
 package snapshot
 
 import (
+	"archive/tar"
 	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -218,6 +222,45 @@ func TestPropertyWriteReadIsIdentity(t *testing.T) {
 			rt.Fatal("the same content gives other bytes")
 		}
 	})
+}
+
+// TestTarIsATar has the archive read by archive/tar and, where it is installed, by tar itself.
+func TestTarIsATar(t *testing.T) {
+	id := testIdentity(t)
+	data := write(t, id, sample())
+	plain := plaintext(t, data, id)
+	m, _, err := read(data, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := tar.NewReader(bytes.NewReader(plain))
+	for i := -1; i < len(m.Files); i++ {
+		h, err := r.Next()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if i >= 0 && (h.Name != m.Files[i].Name || h.Size != m.Files[i].Size) {
+			t.Errorf("entry %d is %q", i, h.Name)
+		}
+	}
+	if _, err := r.Next(); err != io.EOF {
+		t.Error(err)
+	}
+	if _, err := exec.LookPath("tar"); err != nil {
+		t.Skip("tar is not installed")
+	}
+	dir := t.TempDir()
+	c := exec.Command("tar", "-x", "-C", dir)
+	c.Stdin = bytes.NewReader(plain)
+	if out, err := c.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	for _, f := range m.Files {
+		text, err := os.ReadFile(filepath.Join(dir, f.Name))
+		if err != nil || int64(len(text)) != f.Size {
+			t.Errorf("unpacked: %v", err)
+		}
+	}
 }
 
 func TestDeterminism(t *testing.T) {

@@ -1,13 +1,13 @@
 package snapshot
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"flag"
+	"fmt"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -60,14 +60,28 @@ type forge struct {
 }
 
 type forged struct {
-	header *tar.Header
-	data   string
-	hide   bool // not in the manifest
-	size   int64
+	name, data string
+	header     func([]byte) // changes the entry's last header block
+	hide       bool         // not in the manifest
+	size       int64        // what the manifest says, where it lies
+	pad        byte         // fills the padding
 }
 
-func plainEntry(name, data string) forged {
-	return forged{header: header(name, int64(len(data))), data: data}
+func plainEntry(name, data string) forged { return forged{name: name, data: data} }
+
+func (e forged) bytes() []byte {
+	head := tarHeader(e.name, int64(len(e.data)))
+	if last := head[len(head)-block:]; e.header != nil {
+		e.header(last)
+		copy(last[148:], "        ")
+		sum := 0
+		for _, c := range last {
+			sum += int(c)
+		}
+		copy(last[148:], fmt.Sprintf("%06o\x00 ", sum))
+	}
+	out := append(head, e.data...)
+	return append(out, bytes.Repeat([]byte{e.pad}, int(padding(int64(len(e.data)))))...)
 }
 
 func (f forge) pack(t testing.TB, id *age.X25519Identity) []byte {
@@ -82,8 +96,8 @@ func (f forge) pack(t testing.TB, id *age.X25519Identity) []byte {
 		if e.size != 0 {
 			size = e.size
 		}
-		m.Files = append(m.Files, File{e.header.Name, size, hex.EncodeToString(sum[:])})
-		if path, _, ok := resourcePath(e.header.Name); ok && !strings.HasSuffix(e.header.Name, "policy.json") {
+		m.Files = append(m.Files, File{e.name, size, hex.EncodeToString(sum[:])})
+		if path, _, ok := resourcePath(e.name); ok && !strings.HasSuffix(e.name, "policy.json") {
 			m.Counts[kindOf(path)]++
 		}
 	}
@@ -110,20 +124,20 @@ func (f forge) pack(t testing.TB, id *age.X25519Identity) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := tar.NewWriter(z)
 	check := func(err error) {
 		t.Helper()
 		if err != nil {
 			t.Fatal(err)
 		}
 	}
-	check(entry(w, manifestFile, man.Bytes()))
+	_, err = z.Write(forged{name: manifestFile, data: man.String()}.bytes())
+	check(err)
 	for _, e := range f.entries {
-		check(w.WriteHeader(e.header))
-		_, err := w.Write([]byte(e.data))
+		_, err := z.Write(e.bytes())
 		check(err)
 	}
-	check(w.Close())
+	_, err = z.Write(make([]byte, 2*block))
+	check(err)
 	_, err = z.Write(f.after)
 	check(err)
 	check(z.Close())
@@ -138,13 +152,9 @@ func vectors() map[string]forge {
 }
 `
 	ok := plainEntry("tags/a/tagInformation.json", tag)
-	with := func(mode func(*tar.Header)) []forged {
-		h := header("tags/a/tagInformation.json", int64(len(tag)))
-		mode(h)
-		return []forged{{header: h, data: tag}}
+	with := func(change func([]byte)) []forged {
+		return []forged{{name: "tags/a/tagInformation.json", data: tag, header: change}}
 	}
-	link := header("tags/a/tagInformation.json", 0)
-	link.Typeflag, link.Linkname = tar.TypeSymlink, "/etc/passwd"
 	return map[string]forge{
 		"ok-one-tag":                  {entries: []forged{ok}},
 		"corrupt-path-traversal":      {entries: []forged{plainEntry("tags/../../etc/tagInformation.json", tag)}},
@@ -157,17 +167,22 @@ func vectors() map[string]forge {
 		"corrupt-wrong-leaf":          {entries: []forged{plainEntry("tags/a/apiInformation.json", tag)}},
 		"corrupt-unpaired-name":       {entries: []forged{plainEntry("tags/tagInformation.json", tag)}},
 		"corrupt-foreign-file":        {entries: []forged{plainEntry("README.md", tag)}},
-		"corrupt-symlink":             {entries: []forged{{header: link}}},
-		"corrupt-executable":          {entries: with(func(h *tar.Header) { h.Mode = 0o755 })},
-		"corrupt-owner":               {entries: with(func(h *tar.Header) { h.Uid = 1000 })},
-		"corrupt-time":                {entries: with(func(h *tar.Header) { h.ModTime = h.ModTime.AddDate(1, 0, 0) })},
-		"corrupt-pax-record":          {entries: with(func(h *tar.Header) { h.PAXRecords = map[string]string{"TANDEM.x": "y"} })},
+		"corrupt-symlink":             {entries: with(func(h []byte) { h[156] = '2'; copy(h[157:], "/etc/passwd") })},
+		"corrupt-executable":          {entries: with(func(h []byte) { copy(h[100:], "0000755") })},
+		"corrupt-owner":               {entries: with(func(h []byte) { copy(h[108:], "0001750") })},
+		"corrupt-time":                {entries: with(func(h []byte) { copy(h[136:], "14000000000") })},
+		"corrupt-group-name":          {entries: with(func(h []byte) { copy(h[297:], "wheel") })},
+		"corrupt-sparse-type":         {entries: with(func(h []byte) { h[156] = 'S' })},
+		"corrupt-base256-size":        {entries: with(func(h []byte) { copy(h[124:], "\x80\x00\x00\x00\x00\x00\x00\x00\x00\x00\x00\x17") })},
+		"corrupt-padding":             {entries: []forged{{name: "tags/a/tagInformation.json", data: tag, pad: 1}}},
+		"ok-long-name":                {entries: []forged{plainEntry("tags/"+strings.Repeat("a", 150)+"/tagInformation.json", tag)}},
+		"ok-name-not-ascii":           {entries: []forged{plainEntry("tags/ä/tagInformation.json", tag)}},
 		"corrupt-duplicate-name":      {entries: []forged{ok, ok}},
 		"corrupt-duplicate-by-case":   {entries: []forged{plainEntry("tags/A/tagInformation.json", tag), ok}},
 		"corrupt-out-of-order":        {entries: []forged{plainEntry("tags/b/tagInformation.json", tag), ok}},
-		"corrupt-additional-file":     {entries: []forged{ok, {header: header("tags/b/tagInformation.json", 3), data: "{}\n", hide: true}}},
+		"corrupt-additional-file":     {entries: []forged{ok, {name: "tags/b/tagInformation.json", data: "{}\n", hide: true}}},
 		"corrupt-missing-file":        {entries: []forged{ok}, manifest: func(m *Manifest) { addFile(m, "tags/b/tagInformation.json", 3) }},
-		"corrupt-size":                {entries: []forged{{header: header("tags/a/tagInformation.json", int64(len(tag))), data: tag, size: 7}}},
+		"corrupt-size":                {entries: []forged{{name: "tags/a/tagInformation.json", data: tag, size: 7}}},
 		"corrupt-hash":                {entries: []forged{ok}, manifest: func(m *Manifest) { m.Files[0].SHA256 = strings.Repeat("0", 64); m.Content = contentHash(m.Files) }},
 		"corrupt-content-hash":        {entries: []forged{ok}, manifest: func(m *Manifest) { m.Content = strings.Repeat("0", 64) }},
 		"corrupt-counts":              {entries: []forged{ok}, manifest: func(m *Manifest) { m.Counts["tags"] = 2 }},

@@ -1,7 +1,6 @@
 package snapshot
 
 import (
-	"archive/tar"
 	"bytes"
 	"context"
 	"crypto/sha256"
@@ -189,57 +188,59 @@ func (b *builder) pack(ctx context.Context, w io.Writer, m Manifest, to Recipien
 	return sealed.Close()
 }
 
+// tar writes the entries and the end of the archive.
 func (b *builder) tar(ctx context.Context, w io.Writer, m Manifest) error {
-	t := tar.NewWriter(w)
-	var manifest bytes.Buffer
+	var manifest, buf bytes.Buffer
 	if err := m.format(&manifest); err != nil {
 		return err
 	}
-	if err := entry(t, manifestFile, manifest.Bytes()); err != nil {
-		return err
-	}
+	buf.Write(tarHeader(manifestFile, int64(manifest.Len())))
+	buf.Write(manifest.Bytes())
+	pad(&buf, int64(manifest.Len()))
 	if len(b.secrets) > 0 {
-		if err := t.WriteHeader(header(secretsFile, m.Files[0].Size)); err != nil {
-			return err
-		}
+		buf.Write(tarHeader(secretsFile, m.Files[0].Size))
 		for _, s := range b.secrets {
-			if _, err := t.Write(s.line); err != nil {
-				return err
-			}
+			buf.Write(s.line)
 		}
+		pad(&buf, m.Files[0].Size)
 	}
-	var buf []byte
 	for _, s := range b.all {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		for i, f := range s.files {
-			buf = slices.Grow(buf[:0], int(f.Size))[:f.Size]
-			if err := b.spool.read(buf, s.at[i]); err != nil {
+			if err := b.entry(&buf, f, s.at[i]); err != nil {
 				return err
 			}
-			if sum := sha256.Sum256(buf); hex.EncodeToString(sum[:]) != f.SHA256 {
-				return &tandem.Error{Op: "read spool", Subject: f.Name, Kind: tandem.Corrupt, Err: errors.New("the temporary file gave other bytes than were written")}
-			}
-			if err := entry(t, f.Name, buf); err != nil {
-				return err
+			if buf.Len() >= 128<<10 {
+				if _, err := buf.WriteTo(w); err != nil {
+					return err
+				}
 			}
 		}
 	}
-	return t.Close()
-}
-
-func header(name string, size int64) *tar.Header {
-	return &tar.Header{Typeflag: tar.TypeReg, Name: name, Size: size, Mode: 0o644, ModTime: time.Unix(0, 0)}
-}
-
-func entry(t *tar.Writer, name string, data []byte) error {
-	if err := t.WriteHeader(header(name, int64(len(data)))); err != nil {
-		return err
-	}
-	_, err := t.Write(data)
+	buf.Write(make([]byte, 2*block))
+	_, err := buf.WriteTo(w)
 	return err
 }
+
+// entry writes one spooled file.
+func (b *builder) entry(buf *bytes.Buffer, f File, at int64) error {
+	buf.Write(tarHeader(f.Name, f.Size))
+	buf.Grow(int(f.Size))
+	data := buf.AvailableBuffer()[:f.Size]
+	if err := b.spool.read(data, at); err != nil {
+		return err
+	}
+	if sum := sha256.Sum256(data); hex.EncodeToString(sum[:]) != f.SHA256 {
+		return &tandem.Error{Op: "read spool", Subject: f.Name, Kind: tandem.Corrupt, Err: errors.New("the temporary file gave other bytes than were written")}
+	}
+	buf.Write(data)
+	pad(buf, f.Size)
+	return nil
+}
+
+func pad(buf *bytes.Buffer, size int64) { buf.Write(make([]byte, padding(size))) }
 
 func kindOr(err error, k tandem.Kind) tandem.Kind {
 	if inner := tandem.KindOf(err); inner != "" {
