@@ -130,7 +130,7 @@ func (p authorization) putAssignment(ctx context.Context, r *arm.Request) (*arm.
 			"Role assignments with a condition are not supported here; assign the role without one at a narrower scope.")
 	}
 	role := q.RoleDefinitionID[strings.LastIndexByte(q.RoleDefinitionID, '/')+1:]
-	if _, ok := p.d.Role(role); !ok || role == "" {
+	if d, ok := p.d.Role(role); !ok || role == "" || !d.visible(r.Params["scope"]) {
 		return nil, arm.Errorf(http.StatusBadRequest, "RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", role)
 	}
 	if _, ok := p.d.Principal(q.PrincipalID); !ok {

@@ -141,16 +141,33 @@ func (p authorization) putDefinition(ctx context.Context, r *arm.Request) (*arm.
 			return nil, arm.Errorf(http.StatusConflict, "RoleDefinitionWithSameNameExists", "A custom role with the name '%s' already exists. Use a different name.", q.RoleName)
 		}
 	}
+	if err := p.mayChangeRole(ctx, r, q.AssignableScopes, "write"); err != nil {
+		return nil, err
+	}
 	now := p.d.c.Clock.Now().UTC()
 	d := RoleDefinition{ID: name, Name: q.RoleName, Description: q.Description, AssignableScopes: q.AssignableScopes, Permissions: q.Permissions,
 		Created: now, CreatedBy: r.Principal.ObjectID, Updated: now, UpdatedBy: r.Principal.ObjectID}
 	if old, ok := p.d.current.Load().roles[strings.ToLower(name)]; ok {
+		if err := p.mayChangeRole(ctx, r, old.AssignableScopes, "write"); err != nil {
+			return nil, err
+		}
 		d.Created, d.CreatedBy = old.Created, old.CreatedBy
 	}
 	if err := p.d.commit(ctx, "write role definition", write{key: folderRoles + strings.ToLower(name), value: d}); err != nil {
 		return nil, err
 	}
 	return &arm.Response{Status: http.StatusCreated, Body: definition(r.Params["scope"], d)}, nil
+}
+
+// mayChangeRole asks for the right at every scope where the role can be assigned: else the owner of one group could give a
+// role more power where others rely on it.
+func (p authorization) mayChangeRole(ctx context.Context, r *arm.Request, scopes []string, verb string) error {
+	for _, scope := range scopes {
+		if err := p.d.Authorise(ctx, r.Principal, namespace+"/roleDefinitions/"+verb, scope); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func (p authorization) deleteDefinition(ctx context.Context, r *arm.Request) (*arm.Response, error) {
@@ -160,6 +177,9 @@ func (p authorization) deleteDefinition(ctx context.Context, r *arm.Request) (*a
 	}
 	if d.BuiltIn {
 		return nil, arm.Errorf(http.StatusForbidden, "RoleDefinitionReadOnly", "The role definition '%s' is built in and cannot be deleted.", d.Name)
+	}
+	if err := p.mayChangeRole(ctx, r, d.AssignableScopes, "delete"); err != nil {
+		return nil, err
 	}
 	if used := p.d.Assignments(func(a RoleAssignment) bool { return strings.EqualFold(a.RoleID, d.ID) }); len(used) > 0 {
 		return nil, arm.Errorf(http.StatusBadRequest, "RoleDefinitionHasAssignments", "There are %d existing role assignments referencing role. Delete them first.", len(used))

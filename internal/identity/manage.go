@@ -3,6 +3,7 @@ package identity
 import (
 	"context"
 	"crypto/x509"
+	"slices"
 	"strings"
 	"time"
 
@@ -221,12 +222,32 @@ func (d *Directory) DeleteServicePrincipal(ctx context.Context, objectID string)
 	if !ok {
 		return &tandem.Error{Op: "delete service principal", Subject: objectID, Kind: tandem.NotFound}
 	}
+	writes := []write{{key: folderPrincipals + p.ID}}
 	for _, a := range d.Snapshot().RoleAssignments {
 		if strings.EqualFold(a.PrincipalID, objectID) {
-			if err := d.commit(ctx, "delete role assignment", write{key: assignmentKey(a)}); err != nil {
-				return err
-			}
+			writes = append(writes, write{key: assignmentKey(a)})
 		}
 	}
-	return d.commit(ctx, "delete service principal", write{key: folderPrincipals + p.ID})
+	// The assignments go first where one commit cannot hold all: what is left of them then gives nobody anything more.
+	const most = 50 // writes of one commit: each needs a condition beside it
+	for len(writes) > most {
+		if err := d.commit(ctx, "delete role assignments", writes[len(writes)-most:]...); err != nil {
+			return err
+		}
+		writes = writes[:len(writes)-most]
+	}
+	return d.commit(ctx, "delete service principal", writes...)
+}
+
+// UpdateApplication changes a client; change works on a copy.
+func (d *Directory) UpdateApplication(ctx context.Context, appID string, change func(*Application) error) (Application, error) {
+	app, ok := d.Application(appID)
+	if !ok {
+		return app, noApplication("change application", appID)
+	}
+	app.IdentifierURIs, app.Certificates = slices.Clone(app.IdentifierURIs), slices.Clone(app.Certificates)
+	if err := change(&app); err != nil {
+		return app, err
+	}
+	return app, d.commit(ctx, "change application", write{key: appKey(appID), value: app})
 }

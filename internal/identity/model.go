@@ -22,6 +22,7 @@ type Application struct {
 	DisplayName    string        `json:"displayName"`
 	IdentifierURIs []string      `json:"identifierUris,omitempty"`
 	Created        time.Time     `json:"created"`
+	Owner          string        `json:"owner,omitempty"` // object id of who registered it and may change it
 	Secrets        []Secret      `json:"secrets,omitempty"`
 	Certificates   []Certificate `json:"certificates,omitempty"`
 }
