@@ -48,9 +48,14 @@ func (s *Store) Close() error {
 	return s.closed
 }
 
-// scope joins the caller's context with the store's life, so that Close ends the call.
-func (s *Store) scope(ctx context.Context) (context.Context, context.CancelFunc) {
+// begin joins the caller's context with the store's life, so that Close ends the call; it fails where either has ended,
+// since etcd may not look. The caller calls the function it returns in any case.
+func (s *Store) begin(ctx context.Context, op, subject string) (context.Context, context.CancelFunc, error) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	stop := context.AfterFunc(s.life, func() { cancel(context.Cause(s.life)) })
-	return ctx, func() { stop(); cancel(nil) }
+	done := func() { stop(); cancel(nil) }
+	if s.life.Err() != nil || ctx.Err() != nil {
+		return ctx, done, s.failed(ctx, op, subject, nil)
+	}
+	return ctx, done, nil
 }

@@ -9,7 +9,7 @@ import (
 	"tandem"
 )
 
-// failed turns an error of etcd's client into one of Tandem's kinds. ctx is the call's, from scope.
+// failed turns an error of etcd's client into one of Tandem's kinds. ctx is the call's, from begin.
 func (s *Store) failed(ctx context.Context, op, subject string, err error) error {
 	if s.life.Err() != nil {
 		end := context.Cause(s.life)

@@ -18,8 +18,11 @@ type Size struct {
 
 // Size asks every member.
 func (s *Store) Size(ctx context.Context) (Size, error) {
-	ctx, done := s.scope(ctx)
+	ctx, done, err := s.begin(ctx, "read size of database", "")
 	defer done()
+	if err != nil {
+		return Size{}, err
+	}
 	var fullest Size
 	for _, member := range s.members() {
 		r, err := s.client.Status(ctx, member)
@@ -36,8 +39,11 @@ func (s *Store) Size(ctx context.Context) (Size, error) {
 // Defragment gives the space of deleted and compacted documents back to the disk, one member after the other, and lets
 // writes in again if they were refused for want of space. A member answers nobody meanwhile; run it at night.
 func (s *Store) Defragment(ctx context.Context) error {
-	ctx, done := s.scope(ctx)
+	ctx, done, err := s.begin(ctx, "defragment", "")
 	defer done()
+	if err != nil {
+		return err
+	}
 	for _, member := range s.members() {
 		if err := s.defragment(ctx, member); err != nil {
 			return s.failed(ctx, "defragment", member, err)

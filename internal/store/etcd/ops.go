@@ -20,8 +20,11 @@ func (s *Store) Get(ctx context.Context, key string, at tandem.Revision) (store.
 	if err := errors.Join(store.CheckKey(key), checkRevision("get", key, at)); err != nil {
 		return store.Document{}, err
 	}
-	ctx, done := s.scope(ctx)
+	ctx, done, err := s.begin(ctx, "get", key)
 	defer done()
+	if err != nil {
+		return store.Document{}, err
+	}
 	r, err := s.client.Get(ctx, s.prefix+key, clientv3.WithRev(int64(at)))
 	if err != nil {
 		return store.Document{}, s.failed(ctx, "get", key, err)
@@ -37,8 +40,11 @@ func (s *Store) List(ctx context.Context, prefix string, o store.ListOptions) (s
 	if err := checkRevision("list", prefix, o.At); err != nil {
 		return store.Listing{}, err
 	}
-	ctx, done := s.scope(ctx)
+	ctx, done, err := s.begin(ctx, "list", prefix)
 	defer done()
+	if err != nil {
+		return store.Listing{}, err
+	}
 	from, end := s.prefix+prefix, clientv3.GetPrefixRangeEnd(s.prefix+prefix)
 	if from == "" {
 		from, end = "\x00", "\x00" // etcd's way to write: all keys
@@ -68,8 +74,11 @@ func (s *Store) Commit(ctx context.Context, b store.Batch) (tandem.Revision, err
 	if err := b.Check(); err != nil {
 		return 0, err
 	}
-	ctx, done := s.scope(ctx)
+	ctx, done, err := s.begin(ctx, "commit", subject(b))
 	defer done()
+	if err != nil {
+		return 0, err
+	}
 	conditions := make([]clientv3.Cmp, len(b.If))
 	seen := make([]clientv3.Op, len(b.If)) // read when a condition fails, to name it
 	for i, c := range b.If {
@@ -117,8 +126,11 @@ func firstFailing(conditions []store.Condition, seen []*etcdserverpb.ResponseOp)
 
 // Revision implements store.Store.
 func (s *Store) Revision(ctx context.Context) (tandem.Revision, error) {
-	ctx, done := s.scope(ctx)
+	ctx, done, err := s.begin(ctx, "read newest revision", "")
 	defer done()
+	if err != nil {
+		return 0, err
+	}
 	// Any read gives the newest revision; one that counts keys under a name nobody uses is the cheapest.
 	r, err := s.client.Get(ctx, s.prefix+"\x00", clientv3.WithCountOnly())
 	if err != nil {
@@ -132,9 +144,12 @@ func (s *Store) Compact(ctx context.Context, before tandem.Revision) error {
 	if err := checkRevision("compact", "", before); err != nil {
 		return err
 	}
-	ctx, done := s.scope(ctx)
+	ctx, done, err := s.begin(ctx, "compact", "")
 	defer done()
-	_, err := s.client.Compact(ctx, int64(before), clientv3.WithCompactPhysical())
+	if err != nil {
+		return err
+	}
+	_, err = s.client.Compact(ctx, int64(before), clientv3.WithCompactPhysical())
 	if err == nil || errors.Is(err, rpctypes.ErrCompacted) { // done, now or earlier
 		return nil
 	}

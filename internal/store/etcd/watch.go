@@ -19,8 +19,13 @@ const rewatchPause = 100 * time.Millisecond
 // Watch implements store.Store.
 func (s *Store) Watch(ctx context.Context, prefix string, after tandem.Revision, yield func(store.Event) error) error {
 	outer := ctx
-	ctx, done := s.scope(ctx)
+	ctx, done, err := s.begin(ctx, "watch", prefix)
 	defer done()
+	if outer.Err() != nil {
+		return context.Cause(outer)
+	} else if err != nil {
+		return err
+	}
 	for {
 		next, err := s.watchOnce(ctx, prefix, after, yield)
 		if err != nil {
