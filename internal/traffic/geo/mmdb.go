@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"math"
+	"net/netip"
 	"slices"
 
 	"github.com/oschwald/maxminddb-golang/v2"
@@ -39,8 +40,7 @@ func Load(path string) (*Table, error) {
 		return bad(tandem.Invalid, err)
 	}
 	defer db.Close()
-	t := Unknown()
-	b := builder{table: t, ids: map[Place]uint32{{}: 0}, byOffset: map[uintptr]uint32{}}
+	b := newBuilder()
 	for result := range db.Networks() {
 		if err := result.Err(); err != nil {
 			return bad(tandem.Corrupt, err)
@@ -49,12 +49,10 @@ func Load(path string) (*Table, error) {
 			return bad(tandem.Corrupt, err)
 		}
 	}
-	if len(t.places) == 1 {
+	if len(b.table.places) == 1 {
 		return bad(tandem.Invalid, errors.New("it names no country and no coordinates"))
 	}
-	b.close()
-	t.finish()
-	return t, nil
+	return b.close(), nil
 }
 
 type builder struct {
@@ -75,6 +73,10 @@ type span6 struct {
 	place       uint32
 }
 
+func newBuilder() *builder {
+	return &builder{table: Unknown(), ids: map[Place]uint32{{}: 0}, byOffset: map[uintptr]uint32{}}
+}
+
 func (b *builder) add(r maxminddb.Result) error {
 	place, ok := b.byOffset[r.Offset()]
 	if !ok {
@@ -85,12 +87,18 @@ func (b *builder) add(r maxminddb.Result) error {
 		place = b.place(rec)
 		b.byOffset[r.Offset()] = place
 	}
-	p := r.Prefix().Masked()
+	b.span(r.Prefix(), place)
+	return nil
+}
+
+// span takes one prefix in.
+func (b *builder) span(p netip.Prefix, place uint32) {
+	p = p.Masked()
 	if p.Addr().Is4() {
 		a := p.Addr().As4()
 		first := binary.BigEndian.Uint32(a[:])
 		b.four = append(b.four, span4{first, first | uint32(uint64(1)<<(32-p.Bits())-1), place})
-		return nil
+		return
 	}
 	a := p.Addr().As16()
 	first := entry6{high: binary.BigEndian.Uint64(a[:8]), low: binary.BigEndian.Uint64(a[8:])}
@@ -102,7 +110,6 @@ func (b *builder) add(r maxminddb.Result) error {
 		last.low |= math.MaxUint64 >> (p.Bits() - 64)
 	}
 	b.six = append(b.six, span6{first, last, place})
-	return nil
 }
 
 // place numbers a record's place.
@@ -116,6 +123,10 @@ func (b *builder) place(rec record) uint32 {
 	} else if at, ok := Centre(p.Chain()[0]); ok {
 		p.At, p.Located = at, true
 	}
+	return b.number(p)
+}
+
+func (b *builder) number(p Place) uint32 {
 	id, ok := b.ids[p]
 	if !ok {
 		id = uint32(len(b.table.places))
@@ -125,8 +136,8 @@ func (b *builder) place(rec record) uint32 {
 	return id
 }
 
-// close sorts the spans into starts, with the unknown place in the gaps.
-func (b *builder) close() {
+// close sorts the spans into starts, with the unknown place in the gaps, and gives the finished table.
+func (b *builder) close() *Table {
 	t := b.table
 	slices.SortFunc(b.four, func(a, c span4) int { return cmp.Compare(a.first, c.first) })
 	next := uint64(0)
@@ -167,4 +178,6 @@ func (b *builder) close() {
 	if !ended {
 		put6(after, 0)
 	}
+	t.finish()
+	return t
 }

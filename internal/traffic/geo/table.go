@@ -1,7 +1,10 @@
 package geo
 
 import (
+	"errors"
 	"net/netip"
+
+	"tandem"
 )
 
 // Place is one answer of a Table.
@@ -51,4 +54,24 @@ func (t *Table) Locate(a netip.Addr) (place uint32, bits uint8) {
 		return 0, 0
 	}
 	return t.locate6(a)
+}
+
+// Entry is one prefix of a table.
+type Entry struct {
+	Prefix netip.Prefix
+	Place  Place
+}
+
+// NewTable builds a table from entries that do not overlap, in any order.
+func NewTable(entries []Entry) (*Table, error) {
+	b := newBuilder()
+	for i, e := range entries {
+		for _, o := range entries[:i] {
+			if e.Prefix.Overlaps(o.Prefix) {
+				return nil, &tandem.Error{Op: "build geographic table", Subject: e.Prefix.String(), Kind: tandem.Invalid, Err: errors.New("it overlaps " + o.Prefix.String()), Remedy: "give prefixes that are apart"}
+			}
+		}
+		b.span(e.Prefix, b.number(e.Place))
+	}
+	return b.close(), nil
 }
