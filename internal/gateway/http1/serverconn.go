@@ -72,7 +72,10 @@ func (c *serverConn) serve() {
 		return
 	}
 	for c.one() {
-		if len(c.in.buf) > smallBuffer && c.in.r == c.in.w && c.reads.leave() != phaseWatched {
+		if c.reads.leave() == phaseWatched {
+			c.stopWatch() // before anything is moved in the buffer that it reads into
+		}
+		if len(c.in.buf) > smallBuffer && c.in.r == c.in.w {
 			c.in = input{buf: *small} // a large head must not keep its room for ever
 		}
 	}
