@@ -163,3 +163,30 @@ func TestSeedFails(t *testing.T) {
 		t.Errorf("%s", text)
 	}
 }
+
+// answerOnce counts calls below /once/ by their last segment, and answers /async in the asynchronous way.
+func answerOnce(counts map[string]int, polls *int) func(w http.ResponseWriter, r *http.Request) bool {
+	return func(w http.ResponseWriter, r *http.Request) bool {
+		w.Header().Set("Content-Type", "text/plain")
+		if name, ok := strings.CutPrefix(r.URL.Path, "/once/"); ok {
+			counts[name]++
+			io.WriteString(w, name)
+			return true
+		}
+		switch r.URL.Path {
+		case "/async":
+			counts["async"]++
+			w.Header().Set("Location", "/poll")
+			w.WriteHeader(202)
+		case "/poll":
+			if *polls++; *polls < 3 {
+				w.WriteHeader(202)
+				return true
+			}
+			io.WriteString(w, "end")
+		default:
+			return false
+		}
+		return true
+	}
+}

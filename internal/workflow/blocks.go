@@ -39,7 +39,7 @@ func (p *parser) block(path string, o *value.Object, parent *action, loops []*ac
 			p.add(at, `write {"type": "Compose", …}`, "an action is an object")
 			return
 		}
-		a := &action{name: name, path: at, parent: parent, loops: loops}
+		a := &action{name: name, path: at, source: in, parent: parent, loops: loops}
 		switch {
 		case p.def.actions[name] != nil:
 			p.add(at, "rename one of them", "the name %q is used by another action too, at %s", name, p.def.actions[name].path)

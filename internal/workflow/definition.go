@@ -77,6 +77,7 @@ type block struct {
 // action is one action of a definition.
 type action struct {
 	name, kind, path string
+	source           *value.Object // as written
 	after            []dependency
 	parent           *action   // the scope around it; nil at the top
 	loops            []*action // the loops around it, outermost first

@@ -64,11 +64,11 @@ type workflowDoc struct {
 
 // versionDoc is one version of a workflow's definition.
 type versionDoc struct {
-	Version    string          `json:"version"`
-	Created    time.Time       `json:"created"`
-	State      string          `json:"state"`
-	Definition json.RawMessage `json:"definition"`
-	Parameters string          `json:"parameters"` // sealed: the values, by name
+	Version    string    `json:"version"`
+	Created    time.Time `json:"created"`
+	State      string    `json:"state"`
+	Definition string    `json:"definition"` // sealed: people write secrets into definitions
+	Parameters string    `json:"parameters"` // sealed: the values, by name
 }
 
 // triggerDoc is how far a recurrence is.
@@ -168,7 +168,11 @@ func (c *Config) load(ctx context.Context, place, version string) (*loaded, erro
 	if !found {
 		return nil, &tandem.Error{Op: "load workflow", Subject: place + " version " + version, Kind: tandem.NotFound, Remedy: "save the workflow again"}
 	}
-	def, _, err := Parse(doc.Definition)
+	text, err := c.open(key, doc.Definition)
+	if err != nil {
+		return nil, err
+	}
+	def, _, err := ParseValue(text)
 	if err != nil {
 		return nil, &tandem.Error{Op: "load workflow", Subject: place + " version " + version, Err: err, Remedy: "save a definition that this version of Tandem accepts"}
 	}
