@@ -84,6 +84,19 @@ func (p storage) putContainer(ctx context.Context, r *arm.Request) (*arm.Respons
 	if !regexp.MustCompile(`^(\$root|[a-z0-9](-?[a-z0-9]){2,62})$`).MatchString(name) || len(name) > 63 {
 		return nil, arm.Errorf(http.StatusBadRequest, "ContainerOperationFailure", "The container name '%s' is invalid: 3 to 63 lower-case letters, digits and single hyphens.", name)
 	}
+	var body struct {
+		Properties struct {
+			PublicAccess string `json:"publicAccess"`
+		} `json:"properties"`
+	}
+	if len(r.Body) > 0 {
+		if err := r.Decode(&body); err != nil {
+			return nil, err
+		}
+	}
+	if access := body.Properties.PublicAccess; access != "" && access != "None" {
+		return nil, arm.Errorf(http.StatusConflict, "PublicAccessNotPermitted", "Public access is not permitted on this storage account; ask for None.")
+	}
 	a, err := p.blobs(ctx, r)
 	if err != nil {
 		return nil, err
