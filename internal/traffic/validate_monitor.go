@@ -113,7 +113,7 @@ func (p *Profile) rules() health.Rules {
 	return health.Rules{
 		Strikes: int(value(m.ToleratedNumberOfFailures, 3)) + 1, Recover: int(value(m.SuccessesToRecover, 2)),
 		Budget: int(value(m.FailureBudget, 10)), SteadyRun: int(value(m.SteadyRun, 10)),
-		HoldDown: hold, HoldDownMax: max(hold, 5*time.Minute), FlapWindow: 10 * time.Minute,
+		HoldDown: hold, HoldDownMax: max(hold, 5*time.Minute), FlapWindow: time.Hour,
 		Manual:  p.Properties.FailbackMode == failbackManual,
 		Recheck: time.Duration(value(m.RecheckInMilliseconds, 20)) * time.Millisecond, Interval: interval,
 	}

@@ -27,7 +27,9 @@ type Rules struct {
 	// SteadyRun is how many successes in a row forgive failures, and bring back an endpoint that went over its budget.
 	SteadyRun int
 	// HoldDown is how long an endpoint stays out at least when it goes down the second time within FlapWindow. It doubles
-	// with each further time, up to HoldDownMax. The first time is free: a clean outage ends when it ends.
+	// with each further time, up to HoldDownMax, and it takes a steady run to come back, which doubles from
+	// the third time on, up to eightfold. The
+	// first time is free: a clean outage ends when it ends. 0 switches both off.
 	HoldDown, HoldDownMax, FlapWindow time.Duration
 	// Manual keeps an endpoint that was online before, and recovered, out until Readmit.
 	Manual bool
@@ -47,7 +49,7 @@ type State struct {
 	Successes int         `json:"successes"` // in a row
 	Failures  int         `json:"failures"`  // in a row
 	Spent     int         `json:"spent"`     // of the budget
-	Unsteady  bool        `json:"unsteady"`  // went down over its budget: comes back after a steady run only
+	Unsteady  bool        `json:"unsteady"`  // went down over its budget, or again: comes back after a steady run only
 	Proven    bool        `json:"proven"`    // was online once; what never was has nothing to fail back from
 	HeldUntil time.Time   `json:"heldUntil,omitzero"`
 	Downs     []time.Time `json:"downs,omitempty"` // moves to Degraded within the flap window
@@ -110,8 +112,8 @@ func stepSuccess(r Rules, s State, now time.Time) (State, Decision) {
 	if s.Status == Checking {
 		need = 1 // nothing speaks against it
 	}
-	if s.Unsteady {
-		need = max(need, r.SteadyRun)
+	if s.Unsteady { // the more often it fell, the longer it must stand
+		need = max(need, r.SteadyRun<<min(max(len(s.Downs)-2, 0), 3))
 	}
 	switch {
 	case s.Successes < need && s.Unsteady: // steadiness shows over intervals, not in a burst
@@ -165,6 +167,7 @@ func stepFailure(r Rules, s State, e Event, now time.Time) (State, Decision) {
 		}
 	}
 	if n := len(recent); n > 0 && r.HoldDown > 0 {
+		s.Unsteady = true
 		hold := r.HoldDown << min(n-1, 20)
 		s.HeldUntil = now.Add(min(hold, r.HoldDownMax))
 	}

@@ -72,7 +72,7 @@ func (s *scenario) do(t *testing.T, line string) string {
 	f := strings.Fields(line)
 	switch f[0] {
 	case "rules":
-		s.rules = Rules{Strikes: 4, Recover: 2, Budget: 10, SteadyRun: 10, HoldDown: 5 * time.Second, HoldDownMax: time.Minute, FlapWindow: 10 * time.Minute, Recheck: 20 * time.Millisecond, Interval: 10 * time.Second}
+		s.rules = Rules{Strikes: 4, Recover: 2, Budget: 10, SteadyRun: 10, HoldDown: 5 * time.Second, HoldDownMax: time.Minute, FlapWindow: time.Hour, Recheck: 20 * time.Millisecond, Interval: 10 * time.Second}
 		for _, kv := range f[1:] {
 			k, v, _ := strings.Cut(kv, "=")
 			n, _ := strconv.Atoi(v)
