@@ -103,7 +103,8 @@ func (c *ctxReader) Read(p []byte) (int, error) {
 	return c.r.Read(p)
 }
 
-// Source is a reader that remembers its own error, so that a Put can tell it from an error of the vault.
+// Source is a reader that keeps its own error back, so that a Put can tell it from an error of the vault, and so that no
+// library takes the source's io.ErrUnexpectedEOF for the end of the data.
 type Source struct {
 	R   io.Reader
 	Err error // the first error but io.EOF
@@ -111,9 +112,15 @@ type Source struct {
 
 // Read implements io.Reader.
 func (s *Source) Read(p []byte) (int, error) {
+	if s.Err != nil {
+		return 0, errSource
+	}
 	n, err := s.R.Read(p)
-	if err != nil && err != io.EOF && s.Err == nil {
+	if err != nil && err != io.EOF {
 		s.Err = err
+		err = errSource
 	}
 	return n, err
 }
+
+var errSource = errors.New("the source of the data failed")
