@@ -68,6 +68,16 @@ func ReasonOf(err error) Reason {
 	return ""
 }
 
+// RefusalOf gives the refusal that a failed call is to be answered with: the client's own body was malformed, too large or
+// too slow. It is nil where the client is not at fault.
+func RefusalOf(err error) *Refusal {
+	var r *Refusal
+	if ReasonOf(err) != ReasonClient || !errors.As(err, &r) {
+		return nil
+	}
+	return r
+}
+
 // failure sorts err.
 func (p *Pool) failure(err error) *Failure {
 	var f *Failure

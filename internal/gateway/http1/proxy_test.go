@@ -40,6 +40,12 @@ func (p *proxy) ServeExchange(x *exchange.Exchange) {
 		p.errs = append(p.errs, err)
 		p.mu.Unlock()
 		x.Response.Status = 502
+		if r := RefusalOf(err); r != nil {
+			x.Response.Status = r.Status
+			x.Response.Header = x.Response.Header[:0]
+			x.Response.Body = exchange.Bytes(errorBody(r.Status, r.Message))
+			return
+		}
 		x.Response.Header = exchange.Header{{Name: "X-Reason", Value: string(ReasonOf(err))}}
 		x.Response.Body = exchange.Body{}
 	}

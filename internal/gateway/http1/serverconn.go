@@ -1,6 +1,7 @@
 package http1
 
 import (
+	"bytes"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -169,6 +170,14 @@ func (c *serverConn) readHead() (int, error) {
 					return 0, nil
 				}
 				return end, nil
+			}
+			if line == 0 && next > 0 {
+				// A bad request line is refused before the rest is waited for: an HTTP/0.9 request has no rest.
+				var r exchange.Request
+				first := string(in.buf[:bytes.IndexByte(in.buf, '\n')-1])
+				if _, err := parseRequestLine(first, &r, &c.run.config.Limits); err != nil && first+"\r\n\r\n" != prefaceHead {
+					return 0, err
+				}
 			}
 			line = next
 			if !in.grow(c.run.config.Limits.Head) {
