@@ -131,6 +131,9 @@ func (v *Vault) Get(ctx context.Context, name string, part vault.Range) (io.Read
 			return nil, vault.Info{}, errors.Join(wrap("get blob", name, errors.New("the answer has no proper Content-Range")), resp.Body.Close())
 		}
 	}
+	if part != (vault.Range{}) && part.Offset >= info.Size { // Azure answers 416; others answer with nothing
+		return nil, vault.Info{}, errors.Join(vault.PastEnd(name, part, info.Size), resp.Body.Close())
+	}
 	// A broken connection is taken up again where it broke, as long as the blob has the same ETag.
 	return &body{resp.NewRetryReader(ctx, nil), name}, info, nil
 }
