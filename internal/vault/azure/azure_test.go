@@ -71,13 +71,20 @@ func TestConformanceOnAzure(t *testing.T) {
 		t.Fatal(err)
 	}
 	vaulttest.Run(t, func(t *testing.T) vault.Vault {
-		name := "t" + strings.ToLower(strings.NewReplacer("/", "", "_", "").Replace(base64.RawURLEncoding.EncodeToString([]byte(t.Name()[20:]))))
-		v, err := azure.Open(azure.Options{Endpoint: endpoint, Account: os.Getenv("TANDEM_TEST_AZURE_ACCOUNT"), Container: name[:min(len(name), 63)], Key: k})
+		v, err := azure.Open(azure.Options{Endpoint: endpoint, Account: os.Getenv("TANDEM_TEST_AZURE_ACCOUNT"), Container: "tandem-conformance", Key: k})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := v.Create(context.Background()); err != nil {
 			t.Fatal(err)
+		}
+		for info, err := range v.List(context.Background(), "") {
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := v.Delete(context.Background(), info.Name); err != nil {
+				t.Fatal(err)
+			}
 		}
 		return v
 	})
