@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
-	"time"
 )
 
 // FilterFunc is a function that a filter may call beside the common ones.
@@ -35,97 +34,6 @@ func (f *Filter) Match(lookup func(path string) (any, bool), funcs ...FilterFunc
 		return false, err
 	}
 	return e.truth(v)
-}
-
-// Fields are the fields that the filter asks for, as written.
-func (f *Filter) Fields() []string {
-	var out []string
-	walk(f.root, func(x expr) {
-		switch x := x.(type) {
-		case field:
-			out = append(out, x.path)
-		case anyExpr:
-			out = append(out, x.list)
-		}
-	})
-	return out
-}
-
-func walk(x expr, visit func(expr)) {
-	visit(x)
-	switch x := x.(type) {
-	case logic:
-		walk(x.left, visit)
-		walk(x.right, visit)
-	case negation:
-		walk(x.of, visit)
-	case comparison:
-		walk(x.left, visit)
-		walk(x.right, visit)
-	case callExpr:
-		for _, a := range x.args {
-			walk(a, visit)
-		}
-	case anyExpr:
-		if x.of != nil {
-			// The variable is not a field of the item.
-			walk(x.of, func(y expr) {
-				if f, ok := y.(field); !ok || !ofVariable(f.path, x.variable) {
-					visit(y)
-				}
-			})
-		}
-	}
-}
-
-// Term is one part of a filter whose parts are joined by and.
-type Term struct{ of expr }
-
-// Conjuncts parts the filter at its outermost ands.
-func (f *Filter) Conjuncts() []Term {
-	var out []Term
-	var split func(expr)
-	split = func(x expr) {
-		if l, ok := x.(logic); ok && l.op == "and" {
-			split(l.left)
-			split(l.right)
-			return
-		}
-		out = append(out, Term{x})
-	}
-	split(f.root)
-	return out
-}
-
-// Call gives a term that is a call with constant arguments.
-func (t Term) Call() (name string, args []any, ok bool) {
-	c, ok := t.of.(callExpr)
-	if !ok {
-		return "", nil, false
-	}
-	for _, a := range c.args {
-		l, constant := a.(literal)
-		if !constant {
-			return "", nil, false
-		}
-		args = append(args, l.value)
-	}
-	return c.name, args, true
-}
-
-// Equality gives a term of the form field eq constant, either way round.
-func (t Term) Equality() (name string, value any, ok bool) {
-	c, ok := t.of.(comparison)
-	if !ok || c.op != "eq" {
-		return "", nil, false
-	}
-	l, r := c.left, c.right
-	if _, swapped := l.(literal); swapped {
-		l, r = r, l
-	}
-	f, isField := l.(field)
-	v, isValue := r.(literal)
-	return f.path, v.value, isField && isValue
 }
 
 func (e *evaluation) truth(v any) (bool, error) {
@@ -204,87 +112,6 @@ func (n negation) eval(e *evaluation) (any, error) {
 	}
 	truth, err := e.truth(v)
 	return !truth, err
-}
-
-func (c comparison) eval(e *evaluation) (any, error) {
-	left, err := c.left.eval(e)
-	if err != nil {
-		return nil, err
-	}
-	right, err := c.right.eval(e)
-	if err != nil {
-		return nil, err
-	}
-	if left == nil || right == nil {
-		switch c.op {
-		case "eq":
-			return left == nil && right == nil, nil
-		case "ne":
-			return left != nil || right != nil, nil
-		default:
-			return false, nil
-		}
-	}
-	order, ok := compare(left, right)
-	if !ok {
-		return nil, e.fail("'%v' and '%v' cannot be compared", left, right)
-	}
-	switch c.op {
-	case "eq":
-		return order == 0, nil
-	case "ne":
-		return order != 0, nil
-	case "gt":
-		return order > 0, nil
-	case "ge":
-		return order >= 0, nil
-	case "lt":
-		return order < 0, nil
-	default:
-		return order <= 0, nil
-	}
-}
-
-// compare orders two values of one type. A text beside a time is read as one.
-func compare(a, b any) (int, bool) {
-	switch a := a.(type) {
-	case string:
-		switch b := b.(type) {
-		case string:
-			return strings.Compare(lower(a), lower(b)), true
-		case time.Time:
-			if t, ok := parseTime(a); ok {
-				return t.Compare(b), true
-			}
-		}
-	case float64:
-		if b, ok := b.(float64); ok {
-			switch {
-			case a < b:
-				return -1, true
-			case a > b:
-				return 1, true
-			}
-			return 0, true
-		}
-	case bool:
-		if b, ok := b.(bool); ok {
-			if a == b {
-				return 0, true
-			}
-			return 1, true
-		}
-	case time.Time:
-		switch b := b.(type) {
-		case time.Time:
-			return a.Compare(b), true
-		case string:
-			if t, ok := parseTime(b); ok {
-				return a.Compare(t), true
-			}
-		}
-	}
-	return 0, false
 }
 
 func (c callExpr) eval(e *evaluation) (any, error) {

@@ -2,6 +2,7 @@ package arm
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strings"
 
@@ -48,7 +49,7 @@ func (o *Operations) find(ctx context.Context, r *Request) (Operation, error) {
 	if tandem.KindOf(err) == tandem.NotFound {
 		return op, unknownOperation(r)
 	}
-	if err == nil && !within(op.Resource, pollBase(r)) {
+	if err == nil && !within(op.Resource, pollScope(r)) {
 		return op, unknownOperation(r)
 	}
 	return op, err
@@ -60,11 +61,18 @@ func unknownOperation(r *Request) error {
 
 // pollBase is what stands before /operationresults/{id} in the path.
 func pollBase(r *Request) string {
-	path := r.Path
-	for range 2 {
-		path = path[:strings.LastIndexByte(path, '/')]
+	segments := strings.Split(r.Path, "/")
+	return strings.Join(segments[:len(segments)-2], "/")
+}
+
+// pollScope is where the operations of a poll must lie: at what stands before operationresults or below it. The form
+// /subscriptions/{s}/providers/{namespace}/locations/{l}/operationresults/{id} is for the whole subscription.
+func pollScope(r *Request) string {
+	segments := strings.Split(pollBase(r), "/")
+	if n := len(segments); n >= 4 && strings.EqualFold(segments[n-4], "providers") && strings.EqualFold(segments[n-2], "locations") {
+		segments = segments[:n-4]
 	}
-	return path
+	return strings.Join(segments, "/")
 }
 
 // within says whether an id is base or lies below it.
@@ -110,6 +118,7 @@ type operationState struct {
 	EndTime    string          `json:"endTime,omitempty"`
 	ResourceID string          `json:"resourceId"`
 	Error      *Error          `json:"error,omitempty"`
+	Properties json.RawMessage `json:"properties,omitempty"` // what the operation gave
 }
 
 func (o *Operations) pollStatus(ctx context.Context, r *Request) (*Response, error) {
@@ -122,7 +131,7 @@ func (o *Operations) pollStatus(ctx context.Context, r *Request) (*Response, err
 	if op.Status == InProgress {
 		o.pollHeaders(resp.Header, r, pollBase(r), op.ID, true)
 	} else {
-		state.EndTime = FormatTime(op.Ended)
+		state.EndTime, state.Properties = FormatTime(op.Ended), op.Result
 	}
 	if op.Failure != nil {
 		state.Error = op.Failure.Error

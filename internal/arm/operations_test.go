@@ -88,6 +88,7 @@ func newOperated(t *testing.T, store *memoryOperations, async bool, kind Operati
 	o.ops.Register(kind)
 	const pattern = things + "/{n}"
 	routes := append(o.ops.Routes(pattern), o.ops.OwnRoutes("/subscriptions/{s}")...)
+	routes = append(routes, o.ops.Routes("/subscriptions/{s}/providers/Microsoft.Things/locations/{l}")...)
 	routes = append(routes, Route{Method: "POST", Pattern: pattern + "/backup", Handler: func(ctx context.Context, r *Request) (*Response, error) {
 		return o.ops.Start(ctx, r, Start{Code: "Backup", Resource: strings.TrimSuffix(r.Path, "/backup"), Async: async,
 			Run: func(ctx context.Context) (json.RawMessage, error) {
@@ -156,6 +157,13 @@ func TestOperationByLocation(t *testing.T) {
 		own := "https://arm.example/subscriptions/s1/operationresults" + strings.TrimPrefix(link, "https://arm.example"+oneThing+"/operationresults")
 		if w := o.poll(t, own); w.Code != 200 {
 			t.Fatalf("own: %d", w.Code)
+		}
+		located := strings.Replace(own, "/operationresults/", "/providers/Microsoft.Things/locations/westus/operationResults/", 1)
+		if w := o.poll(t, located); w.Code != 200 {
+			t.Fatalf("by location: %d", w.Code)
+		}
+		if w := o.poll(t, strings.Replace(located, "/s1/", "/s2/", 1)); w.Code != 404 {
+			t.Fatalf("in another subscription: %d", w.Code)
 		}
 	})
 }

@@ -1,0 +1,12 @@
+package resources
+
+import "context"
+
+// AccountID gives the resource id of a storage account by its name; false where there is none.
+func (r *Resources) AccountID(ctx context.Context, name string) (string, bool) {
+	a, _, ok, err := get[account](ctx, r, accountKeyOf(name))
+	if err != nil || !ok {
+		return "", false
+	}
+	return a.id(), true
+}
