@@ -127,6 +127,11 @@ func newTestServer(t *testing.T, change func(*ServerConfig)) (*Server, *log) {
 	return s, l
 }
 
+func benchConfig() ServerConfig {
+	return ServerConfig{Providers: []Provider{thingsProvider()}, Authoriser: gate{}, Clock: tandem.SystemClock{}, Log: slog.New(slog.DiscardHandler),
+		Scopes: scopes{}, Rates: Rates{Reads: Rate{Size: 1e12, PerSecond: 1e12}}}
+}
+
 func send(s http.Handler, method, target, token, body string) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(method, "https://arm.example"+target, strings.NewReader(body))
 	if token != "" {

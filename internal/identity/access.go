@@ -13,7 +13,7 @@ import (
 	"tandem/internal/arm"
 )
 
-// view is a Snapshot made ready for decisions. It is never changed, only replaced.
+// view is a Snapshot made ready for decisions. It is never changed, only replaced; verified alone grows.
 type view struct {
 	Snapshot
 	keys       jwk.Set
@@ -21,6 +21,7 @@ type view struct {
 	principals map[string]ServicePrincipal // by lower-case object id
 	roles      map[string]RoleDefinition   // by lower-case id
 	grants     map[string][]grant          // by lower-case object id of the principal
+	verified   verified
 }
 
 // grant is a role on a scope.

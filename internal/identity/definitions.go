@@ -133,11 +133,12 @@ func (p authorization) putDefinition(ctx context.Context, r *arm.Request) (*arm.
 			}
 		}
 	}
+	old, exists := p.d.current.Load().roles[strings.ToLower(name)]
+	if exists && old.BuiltIn {
+		return nil, arm.Errorf(http.StatusForbidden, "RoleDefinitionReadOnly", "The role definition '%s' is built in and cannot be changed.", old.Name)
+	}
 	for _, other := range p.d.current.Load().roles {
-		switch same := strings.EqualFold(other.ID, name); {
-		case same && other.BuiltIn:
-			return nil, arm.Errorf(http.StatusForbidden, "RoleDefinitionReadOnly", "The role definition '%s' is built in and cannot be changed.", other.Name)
-		case !same && strings.EqualFold(other.Name, q.RoleName):
+		if !strings.EqualFold(other.ID, name) && strings.EqualFold(other.Name, q.RoleName) {
 			return nil, arm.Errorf(http.StatusConflict, "RoleDefinitionWithSameNameExists", "A custom role with the name '%s' already exists. Use a different name.", q.RoleName)
 		}
 	}
@@ -147,7 +148,7 @@ func (p authorization) putDefinition(ctx context.Context, r *arm.Request) (*arm.
 	now := p.d.c.Clock.Now().UTC()
 	d := RoleDefinition{ID: name, Name: q.RoleName, Description: q.Description, AssignableScopes: q.AssignableScopes, Permissions: q.Permissions,
 		Created: now, CreatedBy: r.Principal.ObjectID, Updated: now, UpdatedBy: r.Principal.ObjectID}
-	if old, ok := p.d.current.Load().roles[strings.ToLower(name)]; ok {
+	if exists {
 		if err := p.mayChangeRole(ctx, r, old.AssignableScopes, "write"); err != nil {
 			return nil, err
 		}

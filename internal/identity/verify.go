@@ -51,10 +51,13 @@ func (a *Access) Authenticate(_ context.Context, token string) (arm.Principal, e
 // Verify reads an access token that must be for one of the audiences. Errors are *arm.Error with status 401.
 func (a *Access) Verify(token string, audiences []string) (Claims, arm.Principal, error) {
 	v := a.current.Load()
-	var c Claims
-	payload, err := jws.Verify([]byte(token), jws.WithKeySet(v.keys))
-	if err != nil || json.Unmarshal(payload, &c) != nil {
-		return c, arm.Principal{}, refused("InvalidAuthenticationToken", "The access token is invalid.")
+	c, known := v.verified.get(token)
+	if !known {
+		payload, err := jws.Verify([]byte(token), jws.WithKeySet(v.keys))
+		if err != nil || json.Unmarshal(payload, &c) != nil {
+			return c, arm.Principal{}, refused("InvalidAuthenticationToken", "The access token is invalid.")
+		}
+		v.verified.put(token, c)
 	}
 	now := a.clock.Now()
 	if expires := time.Unix(c.Expires, 0); now.After(expires.Add(clockSkew)) {
