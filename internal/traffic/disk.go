@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"tandem"
-	"tandem/internal/traffic/geo"
 	"tandem/internal/traffic/health"
 )
 
@@ -160,9 +159,11 @@ func (s *Service) tick(ctx context.Context) {
 		now := s.config.Clock.Now()
 		s.mu.Lock()
 		moved := s.endDrains(now)
-		if moved || now.Sub(resigned) > 12*time.Hour {
-			resigned = now
-			s.compile()
+		if resign := now.Sub(resigned) > 12*time.Hour; moved || resign {
+			if resign {
+				resigned = now
+			}
+			s.compile(resign)
 		}
 		s.mu.Unlock()
 		if moved {
@@ -186,5 +187,3 @@ func (s *Service) endDrains(now time.Time) bool {
 	}
 	return moved
 }
-
-func homePoint(region string) (geo.Point, bool) { return geo.RegionPoint(region) }

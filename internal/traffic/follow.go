@@ -3,13 +3,14 @@ package traffic
 import (
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
 	"tandem"
 	"tandem/internal/store"
+	"tandem/internal/traffic/geo"
 	"tandem/internal/traffic/health"
-	"tandem/internal/traffic/nameserver"
 )
 
 // retryAfter is the pause after the store failed; DNS does not notice.
@@ -117,7 +118,7 @@ func (s *Service) take(profiles map[string]*Profile, revision tandem.Revision, r
 	forget(s.failback, present)
 	forget(s.drains, present)
 	forget(s.drained, present)
-	s.compile()
+	s.compile(false)
 	s.mu.Unlock()
 	for _, id := range readmit {
 		s.monitor.Readmit(id)
@@ -133,45 +134,77 @@ func forget[V any](m map[string]V, present map[string]bool) {
 	}
 }
 
-// compile brings the zone up to date with settings and health. Called with mu held. A profile that cannot be compiled
-// keeps answering what it did and is told in Problems.
-func (s *Service) compile() {
+// compile brings the zone up to date with settings and health. Called with mu held. Profiles that stand as they stood when
+// they were last compiled are passed over, unless all is set. A profile that cannot be compiled keeps answering what it
+// did and is told in Problems.
+func (s *Service) compile(all bool) {
 	looks := evaluate(s.profiles, s.monitor.Views(), func(id string) bool { return s.drained[id] })
-	home, homeOK := homePoint(s.config.Region)
+	home, homeOK := geo.RegionPoint(s.config.Region)
 	c := &compiler{places: s.places, home: home, homeOK: homeOK, lastGood: func(key string) map[string]bool { return s.good[key] },
 		draining: func(id string) bool { _, ok := s.drains[id]; return ok }}
-	nodes := map[string]*nameserver.Node{}
-	for key, o := range looks {
-		up := map[string]bool{}
-		for _, e := range o.endpoints {
-			if e.up {
-				up[e.endpoint.Name] = true
-			}
-		}
-		if len(up) > 0 {
-			s.good[key] = up
-		}
-		n, err := c.compile(o)
-		s.note(key, err)
-		if err == nil {
-			nodes[key] = n
-		}
-	}
-	for key, name := range s.compiled {
-		if s.profiles[key] == nil || !strings.EqualFold(name, s.profiles[key].Properties.DNSConfig.RelativeName) {
-			s.note(key, s.zone.Set(name, nil))
+	for key, was := range s.compiled {
+		if p := s.profiles[key]; p == nil || !strings.EqualFold(was.name, p.Properties.DNSConfig.RelativeName) {
+			s.note(key, s.zone.Set(was.name, nil))
 			delete(s.compiled, key)
 			delete(s.good, key)
+			delete(s.problems, key)
 		}
 	}
-	for key, n := range nodes {
-		name := s.profiles[key].Properties.DNSConfig.RelativeName
-		if err := s.zone.Set(name, n); err != nil {
-			s.note(key, err)
+	for key, o := range looks {
+		s.remember(key, o)
+		stand := c.stand(o)
+		if was, ok := s.compiled[key]; ok && was.stand == stand && !all {
 			continue
 		}
-		s.compiled[key] = name
+		n, err := c.compile(o)
+		name := o.profile.Properties.DNSConfig.RelativeName
+		if err == nil {
+			err = s.zone.Set(name, n)
+		}
+		s.note(key, err)
+		if err == nil {
+			s.compiled[key] = compiled{name: name, stand: stand}
+		} else if was, ok := s.compiled[key]; ok {
+			s.compiled[key] = compiled{name: was.name} // to be tried again with the next change
+		}
 	}
+}
+
+// compiled is what the zone holds of a profile.
+type compiled struct {
+	name  string // relative
+	stand string // what it was compiled from
+}
+
+// remember keeps the endpoints that were up, for the time when none is.
+func (s *Service) remember(key string, o *outlook) {
+	up := map[string]bool{}
+	for _, e := range o.endpoints {
+		if e.up {
+			up[e.endpoint.Name] = true
+		}
+	}
+	if len(up) > 0 {
+		s.good[key] = up
+	}
+}
+
+// stand puts all that compiling depends on into a string to compare by: two that are equal compile to the same.
+func (c *compiler) stand(o *outlook) string {
+	var b strings.Builder
+	var add func(o *outlook)
+	add = func(o *outlook) {
+		fmt.Fprintf(&b, "%p{", o.profile) // a changed profile is another value
+		for _, e := range o.endpoints {
+			fmt.Fprintf(&b, "%s %t %t %t %t,", e.status, e.eligible, e.up, e.held, c.draining(endpointID(o.profile, e.endpoint)))
+			if e.child != nil {
+				add(e.child)
+			}
+		}
+		b.WriteString("}")
+	}
+	add(o)
+	return b.String()
 }
 
 // note remembers a profile's problem, or that it has none.

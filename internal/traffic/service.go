@@ -62,7 +62,7 @@ type Service struct {
 	mu       sync.Mutex
 	profiles map[string]*Profile // by key
 	revision tandem.Revision     // that profiles stand for
-	compiled map[string]string   // relative name by profile key, of what the zone holds
+	compiled map[string]compiled // by profile key: what the zone holds
 	good     map[string]map[string]bool
 	drains   map[string]time.Time // since when endpoints drain, by id
 	drained  map[string]bool
@@ -80,7 +80,7 @@ func New(c Config) (*Service, error) {
 	if c.Zone == "" {
 		c.Zone = defaultZone
 	}
-	s := &Service{config: c, places: geo.Unknown(), wake: make(chan struct{}, 1), profiles: map[string]*Profile{}, compiled: map[string]string{},
+	s := &Service{config: c, places: geo.Unknown(), wake: make(chan struct{}, 1), profiles: map[string]*Profile{}, compiled: map[string]compiled{},
 		good: map[string]map[string]bool{}, drains: map[string]time.Time{}, drained: map[string]bool{}, failback: map[string]int64{}, problems: map[string]error{}}
 	var err error
 	if c.GeoDatabase != "" {
@@ -205,7 +205,7 @@ func (s *Service) changed(c health.Change) {
 	}
 	s.config.Log.Log(context.Background(), level, "endpoint status changed", "endpoint", c.Endpoint, "from", c.From, "to", c.To, "why", c.Why)
 	s.mu.Lock()
-	s.compile()
+	s.compile(false)
 	s.mu.Unlock()
 	s.dirty()
 }

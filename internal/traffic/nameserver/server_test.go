@@ -354,3 +354,18 @@ func TestSigned(t *testing.T) {
 		t.Error("the change was not served")
 	}
 }
+
+// TestWildcard: an answer leaves from the address that was asked, on all of a host's.
+func TestWildcard(t *testing.T) {
+	for _, listen := range []string{"0.0.0.0:0", "[::]:0"} {
+		s := testServer(t, testZone(t, nil), func(c *Config) { c.Listen = listen })
+		for _, host := range []string{"127.0.0.1", "127.0.0.77", "127.9.9.9"} {
+			m := new(dns.Msg).SetQuestion("four.tm.example.", dns.TypeA)
+			address := netip.AddrPortFrom(netip.MustParseAddr(host), s.Addr().Port()).String()
+			// The client's socket is connected: an answer from elsewhere does not reach it.
+			if got, _, err := (&dns.Client{Timeout: 5 * time.Second}).Exchange(m, address); err != nil || len(got.Answer) != 1 {
+				t.Errorf("%s asked at %s: %v", listen, host, err)
+			}
+		}
+	}
+}
