@@ -93,3 +93,9 @@ func sourceOf(marks []mark, base, i int) int {
 	}
 	return off
 }
+
+// Decode replaces the entities of s.
+func Decode(s string) string {
+	out, _ := decode(s, 0)
+	return out
+}
