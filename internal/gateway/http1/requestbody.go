@@ -122,7 +122,7 @@ func (b *requestBody) mayKeep() bool {
 	if b == nil || b.complete.Load() {
 		return true
 	}
-	return !b.begun.Load() && !b.expect && b.kind == bodyLength && b.left <= discardMost
+	return !b.begun.Load() && !b.expect && b.kind == bodyLength && b.c.facts.length <= discardMost
 }
 
 // discard reads away what is left; false where that fails or is too much.
