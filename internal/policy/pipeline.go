@@ -196,8 +196,8 @@ func (p *Pipeline) finish(s *State, err error) error {
 	if err != nil && !errors.Is(err, errResponded) {
 		p.onFailure(s, asLastError(err))
 	}
-	for i := len(s.after) - 1; i >= 0; i-- {
-		s.after[i](s)
+	for _, f := range s.after {
+		f(s)
 	}
 	s.after = nil
 	return context.Cause(s.Ctx())
