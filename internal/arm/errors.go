@@ -23,7 +23,13 @@ type ErrorDetail struct {
 }
 
 // Error implements error.
-func (e *Error) Error() string { return fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Message) }
+func (e *Error) Error() string {
+	text := fmt.Sprintf("%d %s: %s", e.Status, e.Code, e.Message)
+	for _, d := range e.Details {
+		text += " " + d.Message
+	}
+	return text
+}
 
 // Errorf makes an error of a status and a code.
 func Errorf(status int, code, format string, args ...any) *Error {

@@ -41,6 +41,7 @@ type Operations struct {
 	running sync.WaitGroup
 	mu      sync.Mutex
 	closed  bool
+	swept   time.Time // when old operations were last forgotten
 	kinds   map[string]OperationKind
 }
 
@@ -80,30 +81,54 @@ func (o *Operations) Close() {
 }
 
 // Recover settles what this runner left when its process ended: kinds with Resume go on, others are reported as failed.
-// It also forgets operations that ended longer ago than the retention.
 func (o *Operations) Recover(ctx context.Context) error {
 	all, err := o.Store.ListOperations(ctx)
 	if err != nil {
 		return err
 	}
 	for _, op := range all {
-		switch {
-		case op.Status != InProgress:
-			if o.Clock.Now().Sub(op.Ended) > o.Retention {
-				err = o.Store.DeleteOperation(ctx, op.ID)
-			}
-		case op.Runner != o.Runner:
-		case o.kind(op.Code).Resume != nil:
-			resume := o.kind(op.Code).Resume
-			o.spawn(op, func(ctx context.Context) (json.RawMessage, error) { return resume(ctx, op) })
-		default:
-			err = o.Store.PutOperation(ctx, o.ended(op, nil, interrupted(op)))
+		if op.Status != InProgress || op.Runner != o.Runner {
+			continue
 		}
-		if err != nil {
+		if resume := o.kind(op.Code).Resume; resume != nil {
+			o.spawn(op, func(ctx context.Context) (json.RawMessage, error) { return resume(ctx, op) })
+		} else if err := o.Store.PutOperation(ctx, o.ended(op, nil, interrupted(op))); err != nil {
 			return err
 		}
 	}
+	return o.sweep(ctx, all)
+}
+
+// sweep forgets operations that ended longer ago than the retention.
+func (o *Operations) sweep(ctx context.Context, all []Operation) error {
+	for _, op := range all {
+		if op.Status != InProgress && o.Clock.Now().Sub(op.Ended) > o.Retention {
+			if err := o.Store.DeleteOperation(ctx, op.ID); err != nil {
+				return err
+			}
+		}
+	}
 	return nil
+}
+
+// sweepIfDue sweeps at the end of an operation, at most once an hour.
+func (o *Operations) sweepIfDue() {
+	o.mu.Lock()
+	due := o.Clock.Now().Sub(o.swept) > time.Hour
+	if due {
+		o.swept = o.Clock.Now()
+	}
+	o.mu.Unlock()
+	if !due {
+		return
+	}
+	all, err := o.Store.ListOperations(o.ctx)
+	if err == nil {
+		err = o.sweep(o.ctx, all)
+	}
+	if err != nil && o.ctx.Err() == nil {
+		o.Log.Warn("old operations cannot be forgotten; it is tried again in an hour", "error", err)
+	}
 }
 
 // Start stores the operation, runs it in the background, and gives the answer that tells the client where to poll.
@@ -161,6 +186,7 @@ func (o *Operations) spawn(op Operation, run func(ctx context.Context) (json.Raw
 			return
 		}
 		o.settle(o.ended(op, result, err))
+		o.sweepIfDue()
 	})
 	return true
 }

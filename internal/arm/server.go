@@ -42,8 +42,8 @@ type ServerConfig struct {
 type ScopeChecker interface {
 	// CheckSubscription gives an *Error where the subscription does not exist.
 	CheckSubscription(ctx context.Context, subscription string) error
-	// CheckResourceGroup gives an *Error where the group does not exist.
-	CheckResourceGroup(ctx context.Context, subscription, group string) error
+	// CheckResourceGroup gives an *Error where the group does not exist or, for a PUT or PATCH, takes no new resources.
+	CheckResourceGroup(ctx context.Context, subscription, group string, write bool) error
 }
 
 // Server is the front door of the management plane: it routes, authenticates, authorises and answers in ARM's words.
@@ -86,6 +86,8 @@ type call struct {
 	route  *boundRoute
 	action string
 	scope  string
+	// handled says that the request reached its handler.
+	handled bool
 }
 
 // ServeHTTP implements http.Handler.
@@ -189,13 +191,14 @@ func (s *Server) serve(w http.ResponseWriter, c *call) (*Response, error) {
 		return nil, err
 	}
 	if s.Scopes != nil && group != "" {
-		if err := s.Scopes.CheckResourceGroup(ctx, subscription, group); err != nil {
+		if err := s.Scopes.CheckResourceGroup(ctx, subscription, group, hr.Method == http.MethodPut || hr.Method == http.MethodPatch); err != nil {
 			return nil, err
 		}
 	}
 	if c.Body, err = s.readBody(hr); err != nil {
 		return nil, err
 	}
+	c.handled = true
 	return c.route.Handler(ctx, c.Request)
 }
 
@@ -244,8 +247,8 @@ func (s *Server) errorResponse(c *call, err error) (*Response, *Error) {
 	if e.Status == http.StatusUnauthorized && h.Get("WWW-Authenticate") == "" {
 		h.Set("WWW-Authenticate", s.challenge("invalid_token", e.Message))
 	}
-	if e.Status == http.StatusNotFound {
-		h.Set("X-Ms-Failure-Cause", "gateway")
+	if !c.handled {
+		h.Set("X-Ms-Failure-Cause", "gateway") // Azure's word for Resource Manager itself
 	}
 	return &Response{Status: e.Status, Header: h}, e
 }

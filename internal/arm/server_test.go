@@ -48,7 +48,7 @@ func (scopes) CheckSubscription(_ context.Context, s string) error {
 	return nil
 }
 
-func (scopes) CheckResourceGroup(_ context.Context, _, g string) error {
+func (scopes) CheckResourceGroup(_ context.Context, _, g string, _ bool) error {
 	if g != "g1" {
 		return Errorf(http.StatusNotFound, "ResourceGroupNotFound", "Resource group '%s' could not be found.", g)
 	}
@@ -215,6 +215,10 @@ func TestServerErrors(t *testing.T) {
 			}
 			if got := w.Header().Get("Www-Authenticate"); (w.Code == 401) != strings.HasPrefix(got, `Bearer authorization_uri="https://login.example/tid", error="invalid_token"`) {
 				t.Errorf("challenge %q", got)
+			}
+			reached := c.code == "InvalidRequestContent" || c.method == "POST" && !strings.Contains(c.target, "/forbidden")
+			if got := w.Header().Get("X-Ms-Failure-Cause"); (got == "gateway") == reached {
+				t.Errorf("failure cause %q", got)
 			}
 			if got := w.Header().Get("Retry-After"); w.Code == 503 && got != "1" {
 				t.Errorf("Retry-After %q", got)

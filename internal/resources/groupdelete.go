@@ -3,6 +3,7 @@ package resources
 import (
 	"context"
 	"encoding/json"
+	"net/http"
 
 	"tandem"
 	"tandem/internal/arm"
@@ -44,10 +45,8 @@ func (r *Resources) resumeDelete(ctx context.Context, op arm.Operation) (json.Ra
 // emptyGroup deletes all that is in the group and the group itself. Where that fails the group is usable again.
 func (r *Resources) emptyGroup(ctx context.Context, g group) error {
 	err := func() error {
-		for _, c := range r.contents {
-			if err := c.DeleteGroup(ctx, g.Subscription, g.Name); err != nil {
-				return err
-			}
+		if err := r.emptyContents(ctx, g); err != nil {
+			return err
 		}
 		if r.c.Forget != nil {
 			if err := r.c.Forget(ctx, g.id()); err != nil {
@@ -68,4 +67,26 @@ func (r *Resources) emptyGroup(ctx context.Context, g group) error {
 		r.c.Log.Error("a resource group stays marked as being deleted", "group", g.id(), "error", readErr)
 	}
 	return err
+}
+
+// emptyContents deletes until nothing is left: a write that was under way when the group was marked may still arrive.
+func (r *Resources) emptyContents(ctx context.Context, g group) error {
+	const rounds = 10
+	for range rounds {
+		left := 0
+		for _, c := range r.contents {
+			if err := c.DeleteGroup(ctx, g.Subscription, g.Name); err != nil {
+				return err
+			}
+			some, err := c.ListResources(ctx, g.Subscription, g.Name)
+			if err != nil {
+				return err
+			}
+			left += len(some)
+		}
+		if left == 0 {
+			return nil
+		}
+	}
+	return arm.Errorf(http.StatusConflict, "ResourceGroupDeletionBlocked", "Deletion of resource group '%s' failed as resources in it remain or are made again; stop what makes them and delete it again.", g.Name)
 }

@@ -40,8 +40,11 @@ func (g group) resource() any {
 }
 
 // CheckResourceGroup implements arm.ScopeChecker.
-func (r *Resources) CheckResourceGroup(ctx context.Context, subscription, name string) error {
-	_, _, err := r.group(ctx, subscription, name)
+func (r *Resources) CheckResourceGroup(ctx context.Context, subscription, name string, write bool) error {
+	g, _, err := r.group(ctx, subscription, name)
+	if err == nil && write && g.Deleting {
+		err = beingDeleted(g)
+	}
 	return err
 }
 

@@ -243,6 +243,7 @@ func TestStorageAccounts(t *testing.T) {
 type garden struct {
 	mu      sync.Mutex
 	deleted []string
+	stays   bool
 	err     error
 }
 
@@ -251,7 +252,9 @@ func (*garden) Types() []arm.TypeInfo { return []arm.TypeInfo{{Name: "trees"}} }
 func (*garden) Routes() []arm.Route   { return nil }
 
 func (g *garden) ListResources(_ context.Context, s, group string) ([]resources.Listed, error) {
-	if group != "" && !strings.EqualFold(group, "rg1") {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if group != "" && !strings.EqualFold(group, "rg1") || len(g.deleted) > 0 && !g.stays {
 		return nil, nil
 	}
 	return []resources.Listed{{Resource: arm.Resource{ID: "/subscriptions/" + s + "/resourceGroups/rg1/providers/Microsoft.Garden/trees/oak", Name: "oak",
@@ -401,6 +404,24 @@ func TestMalformedRequestsChangeNothing(t *testing.T) {
 	t.Log("statuses:", statuses)
 }
 
+func TestDeleteThatIsBlocked(t *testing.T) {
+	g := &garden{stays: true}
+	w := newWorld(t, g)
+	check(t, w.resources.EnsureResourceGroup(t.Context(), subscriptionID, "rg1", "centralindia"))
+	c := w.caller()
+	status, h, _ := c.do("DELETE", sub+"/resourceGroups/rg1"+v, "")
+	if status != 202 {
+		t.Fatalf("delete gave %d", status)
+	}
+	body := ""
+	for status == 202 {
+		status, _, body = c.do("GET", h.Get("Location"), "")
+	}
+	if status != 409 || !strings.Contains(body, "ResourceGroupDeletionBlocked") {
+		t.Errorf("got %d %s", status, body)
+	}
+}
+
 func TestDeleteGoesOnAfterACrash(t *testing.T) {
 	g := &garden{}
 	w := newWorld(t, g)
@@ -423,7 +444,7 @@ func TestDeleteGoesOnAfterACrash(t *testing.T) {
 	if op.Status != arm.Succeeded || len(g.deleted) != 1 {
 		t.Errorf("%+v, deleted %v", op, g.deleted)
 	}
-	if err := w.resources.CheckResourceGroup(ctx, subscriptionID, "rg1"); arm.AsError(err).Code != "ResourceGroupNotFound" {
+	if err := w.resources.CheckResourceGroup(ctx, subscriptionID, "rg1", false); arm.AsError(err).Code != "ResourceGroupNotFound" {
 		t.Errorf("the group is there: %v", err)
 	}
 	all, err := ops.ListOperations(ctx)

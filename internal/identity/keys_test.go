@@ -1,0 +1,5 @@
+package identity
+
+import "tandem/internal/keys"
+
+var _ Sealer = (*keys.Master)(nil)
