@@ -187,19 +187,33 @@ func (d *Document) seal(s Sealer, k *Kind, old *Document, secret func(property s
 			remove(d.Properties, name)
 			continue
 		}
-		plain, err := json.Marshal(v)
-		if err != nil {
+		if err := d.SealSecret(s, name, v); err != nil {
 			return err
 		}
-		sealed, err := s.Seal(plain, secretContext(d.Key, name))
-		if err != nil {
-			return &tandem.Error{Op: "seal", Subject: name + " of " + d.Key, Err: err}
-		}
-		if d.Sealed == nil {
-			d.Sealed = map[string]string{}
-		}
-		d.Sealed[name] = sealed
 		remove(d.Properties, name)
 	}
 	return nil
+}
+
+// SealSecret sets one secret property.
+func (d *Document) SealSecret(s Sealer, property string, value any) error {
+	plain, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	sealed, err := s.Seal(plain, secretContext(d.Key, property))
+	if err != nil {
+		return &tandem.Error{Op: "seal", Subject: property + " of " + d.Key, Err: err}
+	}
+	if d.Sealed == nil {
+		d.Sealed = map[string]string{}
+	}
+	d.Sealed[property] = sealed
+	return nil
+}
+
+// Write is the document as a batch writes it.
+func (d *Document) Write() (store.Write, error) {
+	value, err := d.encode()
+	return store.Write{Key: d.Key, Value: value}, err
 }

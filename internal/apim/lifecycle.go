@@ -33,14 +33,38 @@ func (p *Provider) serviceRoutes() []arm.Route {
 	return append(routes, p.Operations.Routes(servicePath)...)
 }
 
-// RegisterOperations tells the operations what their last poll answers: the service.
-func (p *Provider) RegisterOperations() {
-	service := func(ctx context.Context, r *arm.Request, _ arm.Operation) (*arm.Response, error) {
-		return p.getService(ctx, r)
+// ServiceResult answers the last poll of an operation on a service: the service.
+func (p *Provider) ServiceResult(ctx context.Context, r *arm.Request, _ arm.Operation) (*arm.Response, error) {
+	return p.getService(ctx, r)
+}
+
+// FindRequest gives the service that a request is on.
+func (p *Provider) FindRequest(ctx context.Context, r *arm.Request) (*Service, *Record, error) {
+	rec, err := p.recordOf(ctx, r)
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, code := range []string{"Act", "Backup", "Restore"} {
-		p.Operations.Register(arm.OperationKind{Code: code, Done: service})
+	s, err := p.Open(ctx, rec)
+	return s, rec, err
+}
+
+// BeginOperation marks a service as being worked on; ServiceLocked where it is already (Azure runs one service-level
+// operation at a time).
+func (p *Provider) BeginOperation(ctx context.Context, rec *Record) error {
+	if rec.State != "Succeeded" && rec.State != "Failed" {
+		return Locked(rec.id().Name())
 	}
+	rec.State, rec.Target = "Updating", "Succeeded"
+	err := p.putRecord(ctx, rec)
+	if tandem.KindOf(err) == tandem.Precondition {
+		return Locked(rec.id().Name())
+	}
+	return err
+}
+
+// EndOperation marks a service as settled again.
+func (p *Provider) EndOperation(ctx context.Context, id tandem.ResourceID) error {
+	return p.SetState(ctx, id, "Succeeded", "")
 }
 
 var serviceName = regexp.MustCompile(`^[a-zA-Z](?:[a-zA-Z0-9-]{0,48}[a-zA-Z0-9])?$`)
@@ -153,6 +177,19 @@ func (p *Provider) activate(ctx context.Context, rec *Record) error {
 		return err
 	}
 	return p.SetState(ctx, rec.id(), "Succeeded", "")
+}
+
+// resumeActivation finishes the creation of a service whose process died.
+func (p *Provider) resumeActivation(ctx context.Context, op arm.Operation) (json.RawMessage, error) {
+	id, err := tandem.ParseResourceID(op.Resource)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := p.record(ctx, id.Subscription, id.ResourceGroup, id.Name())
+	if err != nil {
+		return nil, err
+	}
+	return nil, p.activate(ctx, rec)
 }
 
 // apply validates what was sent and lays it over the record.

@@ -54,6 +54,7 @@ type Provider struct {
 func New(c Config) *Provider {
 	p := &Provider{Config: c, table: NewTable()}
 	p.services = newServices(p)
+	p.Operations.Register(arm.OperationKind{Code: "Act", Done: p.ServiceResult, Resume: p.resumeActivation})
 	return p
 }
 
@@ -82,6 +83,9 @@ const (
 	groupPath        = subscriptionPath + "/resourceGroups/{resourceGroupName}"
 	servicePath      = groupPath + "/providers/" + Namespace + "/service/{serviceName}"
 )
+
+// ServicePath is the route pattern of a service, for providers of further calls on it.
+const ServicePath = servicePath
 
 // entityAction serves one call on one entity.
 type entityAction func(ctx context.Context, s *Service, k *Kind, ids []string, r *arm.Request) (*arm.Response, error)

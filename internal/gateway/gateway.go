@@ -1,0 +1,202 @@
+package gateway
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"tandem"
+	"tandem/internal/apim"
+	"tandem/internal/policy"
+	"tandem/internal/store"
+)
+
+// Config is what a gateway works with.
+type Config struct {
+	Service string // its name
+	ID      string // its resource id
+	Region  tandem.Region
+	Space   *store.Space
+	Sealer  apim.Sealer
+	Clock   tandem.Clock
+	Log     *slog.Logger
+	// State is the file in which the gateway keeps the documents it serves, secrets sealed; empty: none.
+	State string
+	// Host is what policies may use beside what the gateway gives them itself (forwarding, backends); its Clock is taken
+	// from Config.
+	Host policy.Host
+}
+
+// Gateway serves one service.
+type Gateway struct {
+	Config
+	clock      tandem.Clock
+	host       *policy.Host
+	deployment *policy.DeploymentInfo
+	compiler   *compiler
+	upstreams  *upstreams
+	current    atomic.Pointer[generation]
+	loaded     atomic.Pointer[time.Time]
+	fromDisk   atomic.Bool
+	draining   atomic.Bool
+	inflight   atomic.Int64
+	changedMu  sync.Mutex
+	changed    chan struct{} // closed and replaced at each swap
+	docs       map[string]*apim.Document
+	saved      tandem.Revision
+}
+
+// New makes a gateway. It serves what its state file holds at once, if there is one; Run keeps it up to date.
+func New(c Config) *Gateway {
+	g := &Gateway{Config: c, clock: c.Clock, changed: make(chan struct{})}
+	host := c.Host
+	host.Clock = c.Clock
+	g.host = &host
+	g.upstreams = newUpstreams(c.Clock)
+	if host.Forwarder == nil {
+		g.host.Forwarder = forwarder{g}
+	}
+	if host.Client == nil {
+		g.host.Client = client{g.upstreams}
+	}
+	g.deployment = &policy.DeploymentInfo{GatewayID: "managed", InstanceID: c.Service, Managed: true, Region: string(c.Region), ServiceID: c.ID, ServiceName: c.Service}
+	g.compiler = newCompiler(c.Sealer, g.host)
+	g.startFromDisk()
+	return g
+}
+
+// Run follows the service's documents until ctx ends. It returns ctx's cause, or NotFound when the service was removed.
+func (g *Gateway) Run(ctx context.Context) error {
+	defer g.save(true)
+	wait := 50 * time.Millisecond
+	for {
+		err := g.follow(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return context.Cause(ctx)
+		case tandem.KindOf(err) == tandem.NotFound:
+			return err
+		case tandem.KindOf(err) == tandem.Compacted:
+			wait = 50 * time.Millisecond
+		default:
+			g.Log.Warn("the gateway cannot follow its service's documents; it goes on with what it has", "service", g.Service, "error", err)
+		}
+		if err := g.clock.Sleep(ctx, wait); err != nil {
+			return err
+		}
+		wait = min(2*wait, 5*time.Second)
+	}
+}
+
+var errReload = errors.New("another generation is active")
+
+// follow loads all documents and applies changes until something ends it.
+func (g *Gateway) follow(ctx context.Context) error {
+	for {
+		snap, err := g.Space.Snapshot(ctx)
+		if err != nil {
+			return err
+		}
+		docs, err := decode(snap.Documents(ctx))
+		if err != nil {
+			return err
+		}
+		g.docs = docs
+		g.swap(snap.Head.Active, snap.Revision)
+		err = g.Space.Watch(ctx, snap.Revision, func(e store.SpaceEvent) error {
+			if e.Swapped {
+				return errReload
+			}
+			return g.apply(e)
+		})
+		if !errors.Is(err, errReload) {
+			return err
+		}
+	}
+}
+
+func (g *Gateway) apply(e store.SpaceEvent) error {
+	if len(e.Changes) == 0 {
+		return nil
+	}
+	for _, c := range e.Changes {
+		if c.Deleted {
+			delete(g.docs, c.Key)
+			continue
+		}
+		d, err := apim.Decode(c.Key, c.Document)
+		if err != nil {
+			return err
+		}
+		g.docs[c.Key] = d
+	}
+	g.swap(e.Head.Active, e.Revision)
+	return nil
+}
+
+// swap compiles the documents and serves the result from now on; requests under way end with what they began with (law 2).
+func (g *Gateway) swap(number tandem.Generation, revision tandem.Revision) {
+	gen := g.compiler.compile(g.docs, number, revision)
+	now := g.clock.Now()
+	g.loaded.Store(&now)
+	g.fromDisk.Store(false)
+	g.current.Store(gen)
+	g.changedMu.Lock()
+	close(g.changed)
+	g.changed = make(chan struct{})
+	g.changedMu.Unlock()
+	g.save(false)
+}
+
+// WaitFor returns when the gateway serves the generation, at the revision or a later one.
+func (g *Gateway) WaitFor(ctx context.Context, number tandem.Generation, revision tandem.Revision) error {
+	for {
+		g.changedMu.Lock()
+		changed := g.changed
+		g.changedMu.Unlock()
+		if gen := g.current.Load(); gen != nil && !g.fromDisk.Load() && gen.number == number && gen.revision >= revision {
+			return nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return &tandem.Error{Op: "wait for generation", Subject: fmt.Sprintf("%d of %s", number, g.Service), Kind: tandem.Unavailable, Err: context.Cause(ctx), Remedy: "look at the gateway's problems"}
+		}
+	}
+}
+
+// Prepare compiles documents dry, as a restore needs it before it swaps: what the gateway could not honour is returned, and
+// nothing that it serves changes.
+func (g *Gateway) Prepare(documents iter.Seq2[store.Document, error]) ([]Problem, error) {
+	docs, err := decode(documents)
+	if err != nil {
+		return nil, err
+	}
+	return newCompiler(g.Sealer, g.host).compile(docs, 0, 0).problems, nil
+}
+
+// Close lets go of the connections to backends, after Run has returned and the fronts have stopped.
+func (g *Gateway) Close() { g.upstreams.close() }
+
+// Drain makes the status page answer 503, so that traffic goes elsewhere before the gateway stops.
+func (g *Gateway) Drain() { g.draining.Store(true) }
+
+func decode(documents iter.Seq2[store.Document, error]) (map[string]*apim.Document, error) {
+	docs := map[string]*apim.Document{}
+	for d, err := range documents {
+		if err != nil {
+			return nil, err
+		}
+		doc, err := apim.Decode(d.Key, d)
+		if err != nil {
+			return nil, err
+		}
+		docs[d.Key] = doc
+	}
+	return docs, nil
+}
