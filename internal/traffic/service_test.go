@@ -3,6 +3,9 @@ package traffic
 import (
 	"fmt"
 	"net/netip"
+	"os"
+	"path/filepath"
+	"sync"
 	"testing"
 
 	"github.com/miekg/dns"
@@ -135,5 +138,75 @@ func TestRestartWithoutStore(t *testing.T) {
 	}
 	if records, _, exists := again.Answer("api", netip.Addr{}); !exists || len(records) != 1 {
 		t.Errorf("Answer gives %v, %v", records, exists)
+	}
+}
+
+// TestOverrideAndDrain: what a person sets wins over what is measured, is told apart from it, and a drain goes in two steps.
+func TestOverrideAndDrain(t *testing.T) {
+	p := newPlane(t, nil)
+	primary, _ := pair(t)
+	p.must(201, "PUT", "p1", pairProfile(int(primary.address.Port()), ""))
+	answer := p.answers("api")
+	status := func() map[string]any {
+		return dig(p.must(200, "POST", "p1/listHealth", ""), "endpoints", 0).(map[string]any)
+	}
+	eventually(t, "the primary is answered", func() bool { return answer() == "127.0.0.11" && status()["endpointMonitorStatus"] == "Online" })
+	p.must(200, "PATCH", "p1/externalEndpoints/primary", `{"properties":{"override":"Down"}}`)
+	eventually(t, "the standby is answered", func() bool { return answer() == "127.0.0.12" })
+	if got := status(); got["endpointMonitorStatus"] != "Online" || got["override"] != "Down" || got["inDns"] != false {
+		t.Errorf("a forced endpoint is told as %v", got)
+	}
+	p.must(200, "PATCH", "p1/externalEndpoints/primary", `{"properties":{"override":null}}`)
+	eventually(t, "the primary is answered again", func() bool { return answer() == "127.0.0.11" })
+	p.must(200, "PATCH", "p1", `{"properties":{"dnsConfig":{"ttl":2}}}`)
+	eventually(t, "the TTL is 2", func() bool { return ask(t, p.service, "api.trafficmanager.net", dns.TypeA).Answer[0].Header().Ttl == 2 })
+	p.must(200, "PATCH", "p1/externalEndpoints/primary", `{"properties":{"drain":"Enabled"}}`)
+	eventually(t, "the TTL is lowered with the primary still answered", func() bool {
+		m := ask(t, p.service, "api.trafficmanager.net", dns.TypeA)
+		return m.Answer[0].Header().Ttl == drainTTL && first(m) == "127.0.0.11"
+	})
+	eventually(t, "the primary is drained", func() bool { return answer() == "127.0.0.12" && status()["drained"] == true })
+	p.must(200, "PATCH", "p1/externalEndpoints/standby", `{"properties":{"endpointStatus":"Disabled"}}`)
+	eventually(t, "a drained endpoint is better than none", func() bool { return answer() == "127.0.0.11" })
+	p.must(200, "PATCH", "p1/externalEndpoints/primary", `{"properties":{"drain":"Disabled"}}`)
+	eventually(t, "the TTL is 2 again", func() bool { return ask(t, p.service, "api.trafficmanager.net", dns.TypeA).Answer[0].Header().Ttl == 2 })
+}
+
+// TestBrokenState: a state that cannot be read is set aside, and the start goes on without it.
+func TestBrokenState(t *testing.T) {
+	dir := t.TempDir()
+	for _, text := range []string{"no json", `{"format":99}`} {
+		if err := os.WriteFile(filepath.Join(dir, "traffic-state.json"), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		p := newPlane(t, func(c *Config) { c.Dir = dir })
+		if got := first(ask(t, p.service, "api.trafficmanager.net", dns.TypeA)); got != "NXDOMAIN" {
+			t.Errorf("%s: %s", text, got)
+		}
+		if _, err := os.Stat(filepath.Join(dir, "traffic-state.json.bad")); err != nil {
+			t.Error(err)
+		}
+		if err := p.service.Stop(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestConcurrentWriters: changes by many at once are all kept.
+func TestConcurrentWriters(t *testing.T) {
+	p := newPlane(t, nil)
+	p.must(201, "PUT", "p1", fmt.Sprintf(minimal, "busy"))
+	var work sync.WaitGroup
+	for i := range 4 {
+		work.Go(func() {
+			status, out := p.call("PUT", fmt.Sprintf("p1/externalEndpoints/e%d", i), fmt.Sprintf(`{"properties":{"target":"192.0.2.%d","alwaysServe":"Enabled"}}`, i+1))
+			if status != 201 {
+				t.Errorf("%d %v", status, out)
+			}
+		})
+	}
+	work.Wait()
+	if n := len(dig(p.must(200, "GET", "p1", ""), "properties", "endpoints").([]any)); n != 4 {
+		t.Errorf("%d endpoints are left", n)
 	}
 }
