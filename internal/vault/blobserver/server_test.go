@@ -42,19 +42,7 @@ func key(fill byte) []byte { return bytes.Repeat([]byte{fill}, 64) }
 func start(t *testing.T, dir string) *world {
 	t.Helper()
 	w := &world{dir: dir, keys: [][]byte{key(1), key(2)}}
-	s, err := blobserver.New(blobserver.Config{
-		Dir: dir, Clock: tandem.SystemClock{},
-		Keys: func(a string) ([][]byte, bool) { return w.keys, a == account },
-		Bearer: func(_ context.Context, token string, a blobserver.Access) error {
-			switch {
-			case token == "reader" && strings.HasSuffix(a.Action, "/read"), token == "owner":
-				return nil
-			case token == "reader":
-				return tandem.Denied
-			}
-			return tandem.Unauthenticated
-		},
-	})
+	s, err := blobserver.New(config(w, dir))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,6 +50,17 @@ func start(t *testing.T, dir string) *world {
 	w.http = httptest.NewTLSServer(s)
 	t.Cleanup(w.stop)
 	return w
+}
+
+// bearer knows an owner and one who may only read.
+func bearer(_ context.Context, token string, a blobserver.Access) error {
+	switch {
+	case token == "reader" && strings.HasSuffix(a.Action, "/read"), token == "owner":
+		return nil
+	case token == "reader":
+		return tandem.Denied
+	}
+	return tandem.Unauthenticated
 }
 
 func (w *world) stop() {
