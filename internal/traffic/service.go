@@ -186,8 +186,8 @@ func (s *Service) Answer(relativeName string, client netip.Addr) (records []name
 	return n.Records(client)
 }
 
-// QueryCounts gives the number of questions by relative name since it was added.
-func (s *Service) QueryCounts() map[string]uint64 { return s.zone.Counts() }
+// QueryCounts gives the number of questions by relative name and type since it was added.
+func (s *Service) QueryCounts() map[string]nameserver.Counts { return s.zone.Counts() }
 
 // ServerStats gives the DNS server's counters; nil where this node does not answer.
 func (s *Service) ServerStats() *nameserver.ServerStats {

@@ -56,6 +56,9 @@ func (s *signer) nsec(z *Zone, q *query, rcode int, l *leaf) (wire, sig []byte, 
 		types = append(types, typeNXNAME)
 	case name == s.zone:
 		types = []uint16{dns.TypeNS, dns.TypeSOA, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeDNSKEY}
+		if l != nil && l.aaaa != nil {
+			types = []uint16{dns.TypeNS, dns.TypeSOA, dns.TypeAAAA, dns.TypeRRSIG, dns.TypeNSEC, dns.TypeDNSKEY}
+		}
 	case l != nil && l.aaaa != nil:
 		types = append([]uint16{}, dns.TypeAAAA, dns.TypeRRSIG, dns.TypeNSEC)
 	}

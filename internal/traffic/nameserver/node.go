@@ -200,6 +200,19 @@ func (n *Node) resolve(client netip.Addr) (found *Node, bits uint8) {
 	return nil, bits
 }
 
+// hasAlias tells whether any leaf is a CNAME.
+func (n *Node) hasAlias() bool {
+	if n == nil {
+		return false
+	}
+	for _, k := range n.kids {
+		if k.hasAlias() {
+			return true
+		}
+	}
+	return n.leaf.alias != nil
+}
+
 // absent is shared by all choices that end nowhere; nothing writes to it.
 var absent = Absent()
 

@@ -2,6 +2,7 @@ package nameserver
 
 import (
 	"encoding/binary"
+	"math/rand/v2"
 	"net/netip"
 )
 
@@ -42,6 +43,9 @@ func (s *Server) respond(q *query, p []byte, at moment, src netip.Addr, tcp bool
 		}
 	}
 	n, rcode, scope := s.answer(q, src, out)
+	if every := s.config.Sample; every > 0 && rand.Uint32N(every) == 0 {
+		s.config.OnQuery(Query{Name: dotted(q.name[:q.nameLen]), Type: q.typ, Client: src, TCP: tcp, Rcode: rcode})
+	}
 	n = s.finish(q, at, src, out, n, rcode, scope)
 	if most := min(q.size, maxUDP); !tcp && n > most {
 		n = start(q, out, flagAA)
@@ -50,6 +54,15 @@ func (s *Server) respond(q *query, p []byte, at moment, src netip.Addr, tcp bool
 		return s.finish(q, at, src, out, n, rcode, scope)
 	}
 	return n
+}
+
+// Query is one question as a sample tells it.
+type Query struct {
+	Name   string // in lower case, without a trailing dot
+	Type   uint16
+	Client netip.Addr
+	TCP    bool
+	Rcode  int
 }
 
 // moment is the time of a batch of packets.
@@ -92,8 +105,8 @@ func (s *Server) answer(q *query, src netip.Addr, out []byte) (n, rcode int, sco
 			}
 			return z.negative(t, q, out, rcodeNXDomain, nil), rcodeOf(z, q, rcodeNXDomain), 0
 		}
-		e.stats.Queries.Add(1)
-		if e.apex {
+		e.stats.count(q.typ)
+		if e.apex && (e.node.Load() == nil || q.typ != typeA && q.typ != typeAAAA) {
 			return z.atApex(t, q, out), rcodeSuccess, 0
 		}
 		client, limit := src, uint8(0) // no scope without a subnet that was used

@@ -3,6 +3,7 @@ package nameserver
 import (
 	"context"
 	"crypto/rand"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -30,6 +31,12 @@ type Config struct {
 	CookieSecret [16]byte
 	// NSID names this server to those who ask (RFC 5001); empty: it does not tell.
 	NSID string
+	// TLSListen and TLS open DNS over TLS (RFC 7858) beside; empty: none.
+	TLSListen string
+	TLS       *tls.Config
+	// OnQuery is told one in Sample questions, at random; it must not block. Sample 0: none.
+	Sample  uint32
+	OnQuery func(Query)
 	// TCPConnections bounds open TCP connections; 0 means 256. TCPIdle is how long one may be silent; 0 means 10 s.
 	TCPConnections int
 	TCPIdle        time.Duration
@@ -49,7 +56,8 @@ type Server struct {
 	began   time.Time
 
 	udp  []*net.UDPConn
-	tcp  *net.TCPListener
+	tcp  net.Listener
+	tls  net.Listener
 	stop context.CancelFunc
 	work sync.WaitGroup
 
@@ -79,6 +87,9 @@ func New(c Config) (*Server, error) {
 	}
 	if c.TCPIdle == 0 {
 		c.TCPIdle = 10 * time.Second
+	}
+	if (c.TLSListen != "") != (c.TLS != nil) || (c.Sample > 0) != (c.OnQuery != nil) {
+		return nil, &tandem.Error{Op: "make DNS server", Subject: c.Listen, Kind: tandem.Invalid, Err: errors.New("TLSListen needs TLS, Sample needs OnQuery"), Remedy: "set both or none"}
 	}
 	if len(c.NSID) > 64 {
 		return nil, &tandem.Error{Op: "make DNS server", Subject: c.Listen, Kind: tandem.Invalid, Err: errors.New("the NSID is longer than 64 octets"), Remedy: "shorten it"}
@@ -110,7 +121,10 @@ func (s *Server) Start() error {
 	for _, c := range s.udp {
 		s.work.Go(func() { s.serveUDP(c) })
 	}
-	s.work.Go(func() { s.serveTCP() })
+	s.work.Go(func() { s.serveTCP(s.tcp) })
+	if s.tls != nil {
+		s.work.Go(func() { s.serveTCP(s.tls) })
+	}
 	return nil
 }
 
@@ -118,6 +132,9 @@ func (s *Server) Start() error {
 func (s *Server) Addr() netip.AddrPort {
 	return s.udp[0].LocalAddr().(*net.UDPAddr).AddrPort()
 }
+
+// TLSAddr is the address of DNS over TLS; only where TLSListen was set.
+func (s *Server) TLSAddr() netip.AddrPort { return s.tls.Addr().(*net.TCPAddr).AddrPort() }
 
 // Stop closes the sockets and waits for the work under way.
 func (s *Server) Stop() {
@@ -133,8 +150,10 @@ func (s *Server) closeSockets() {
 	for _, c := range s.udp {
 		c.Close()
 	}
-	if s.tcp != nil {
-		s.tcp.Close()
+	for _, l := range []net.Listener{s.tcp, s.tls} {
+		if l != nil {
+			l.Close()
+		}
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -158,7 +177,7 @@ func (s *Server) open(ctx context.Context) error {
 			return nil
 		}
 		s.closeSockets()
-		s.udp, s.tcp = nil, nil
+		s.udp, s.tcp, s.tls = nil, nil, nil
 	}
 	return err
 }
@@ -186,8 +205,14 @@ func (s *Server) openOnce(ctx context.Context, address, host string) error {
 	if err != nil {
 		return err
 	}
-	s.tcp = l.(*net.TCPListener)
-	return nil
+	s.tcp = l
+	if s.config.TLSListen == "" {
+		return nil
+	}
+	if l, err = lc.Listen(ctx, "tcp", s.config.TLSListen); err == nil {
+		s.tls = tls.NewListener(l, s.config.TLS)
+	}
+	return err
 }
 
 func (s *Server) moment() moment {

@@ -10,9 +10,9 @@ import (
 )
 
 // serveTCP accepts connections up to the bound; above it a new one is closed at once, which costs the client one try.
-func (s *Server) serveTCP() {
+func (s *Server) serveTCP(l net.Listener) {
 	for {
-		c, err := s.tcp.AcceptTCP()
+		c, err := l.Accept()
 		if err != nil {
 			if isClosed(err) {
 				return

@@ -50,11 +50,25 @@ type entry struct {
 	apex   bool
 	static bool // a name server's glue: not of a profile
 	inner  bool // an empty non-terminal: it has only names below it
-	stats  Stats
+	stats  stats
 }
 
-// Stats counts questions for one name; the fields only grow.
-type Stats struct{ Queries atomic.Uint64 }
+// stats counts questions for one name by type.
+type stats struct{ a, aaaa, other atomic.Uint64 }
+
+func (s *stats) count(typ uint16) {
+	switch typ {
+	case typeA:
+		s.a.Add(1)
+	case typeAAAA:
+		s.aaaa.Add(1)
+	default:
+		s.other.Add(1)
+	}
+}
+
+// Counts are questions for one name by type; they only grow while the name is there.
+type Counts struct{ A, AAAA, Other uint64 }
 
 // NewZone prepares an empty zone.
 func NewZone(c ZoneConfig) (*Zone, error) {
@@ -151,6 +165,24 @@ func (z *Zone) Set(name string, node *Node) error {
 	return z.publish(t)
 }
 
+// SetApex gives the zone's own name addresses: a name that is delegated whole to this server, where no CNAME may stand. The
+// tree must hold addresses alone. nil takes them away.
+func (z *Zone) SetApex(node *Node) error {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if node.hasAlias() {
+		return &tandem.Error{Op: "set apex of zone", Subject: z.Name(), Kind: tandem.Invalid, Err: fmt.Errorf("a CNAME cannot stand at the apex (RFC 1912 section 2.4)"), Remedy: "give addresses"}
+	}
+	if node != nil && z.signed != nil {
+		var err error
+		if node, err = z.signed.sign(node, z.wire); err != nil {
+			return err
+		}
+	}
+	z.table.Load().names[string(z.wire)].node.Store(node)
+	return nil
+}
+
 // Lookup gives the tree of a name relative to the zone, nil where there is none.
 func (z *Zone) Lookup(name string) *Node {
 	w, err := wireName(name + "." + z.Name())
@@ -164,11 +196,11 @@ func (z *Zone) Lookup(name string) *Node {
 }
 
 // Counts gives the number of questions by name since the name was added.
-func (z *Zone) Counts() map[string]uint64 {
-	out := map[string]uint64{}
+func (z *Zone) Counts() map[string]Counts {
+	out := map[string]Counts{}
 	for k, e := range z.table.Load().names {
 		if !e.apex && !e.inner && !e.static {
-			out[strings.TrimSuffix(dotted([]byte(k)), "."+z.Name())] = e.stats.Queries.Load()
+			out[strings.TrimSuffix(dotted([]byte(k)), "."+z.Name())] = Counts{e.stats.a.Load(), e.stats.aaaa.Load(), e.stats.other.Load()}
 		}
 	}
 	return out
@@ -176,7 +208,11 @@ func (z *Zone) Counts() map[string]uint64 {
 
 // fixed adds the apex and the name servers' own addresses.
 func (z *Zone) fixed(t *table) error {
-	t.names[string(z.wire)] = &entry{apex: true}
+	apex := &entry{apex: true}
+	if old := z.table.Load(); old != nil {
+		apex.node.Store(old.names[string(z.wire)].node.Load())
+	}
+	t.names[string(z.wire)] = apex
 	if len(z.config.Addresses) == 0 {
 		return nil
 	}
