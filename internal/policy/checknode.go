@@ -100,9 +100,13 @@ func (c *compiler) checkAttributes(n *markup.Node, owner string, attrs []Attribu
 	}
 }
 
-// presumed tells whether a value stands in for a named value that is not known.
+// presumed tells whether a value stands in for one that is not known: a named value, or, in a file by itself, a
+// placeholder that a deployment fills in ("#{host}#", "${host}", "{host}", "__host__", "$(host)").
 func (c *compiler) presumed(v markup.Value) bool {
-	return c.opts.Presume && v.Substituted
+	if !c.opts.Presume || v.Expr {
+		return false
+	}
+	return v.Substituted || strings.ContainsAny(v.Text, "{#") || strings.Contains(v.Text, "$(") || strings.Contains(v.Text, "__")
 }
 
 // hasPart tells whether the host has a part that policies may need.

@@ -110,7 +110,9 @@ func (c *compiler) child(n *markup.Node, path string) []step {
 	}
 	c.used[p.Name] = true
 	c.place(p, n)
-	c.checkNode(n, p.Name, p.Attrs, p.Children, p.Body, p.Nested)
+	if p.Refused == "" {
+		c.checkNode(n, p.Name, p.Attrs, p.Children, p.Body, p.Nested)
+	}
 	switch {
 	case p.Refused != "":
 		c.report(Error, n.Pos, KindPolicy, p.Name, "%s cannot be run: %s", p.Name, p.Refused)

@@ -26,7 +26,7 @@ func llmRows() []*Policy {
 				Children: []Child{{Name: "dimension", Many: true, Attrs: []Attribute{need("name"), attr("value")}}}},
 			&Policy{Name: family + "semantic-cache-lookup", Category: "AI gateway", Does: "answers a prompt from an earlier one of like meaning",
 				Sections: inboundOnly, Scopes: noWorkspace, Needs: partVectors, compile: compileSemanticLookup,
-				Attrs: []Attribute{need("score-threshold"), need("embeddings-backend-id"), attr("embeddings-backend-auth", "system-assigned", "header"),
+				Attrs: []Attribute{need("score-threshold"), need("embeddings-backend-id"), attr("embeddings-backend-auth").def("system-assigned"),
 					attr("ignore-system-messages", trueFalse...), attr("max-message-count"), attr("cache-id")},
 				Children: []Child{{Name: "vary-by", Many: true, Text: true}}},
 			&Policy{Name: family + "semantic-cache-store", Category: "AI gateway", Does: "keeps the answer for prompts of like meaning",
