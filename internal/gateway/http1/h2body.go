@@ -63,6 +63,13 @@ func setHeader(to http.Header, h exchange.Header) {
 	}
 }
 
+// announce puts back the Trailer field, which the standard library keeps apart.
+func announce(h *exchange.Header, trailer http.Header) {
+	for name := range trailer {
+		h.Add("Trailer", name)
+	}
+}
+
 // asOp gives the operation of a network error: "dial", "read", "write".
 func asOp(err error) (string, bool) {
 	var op *net.OpError

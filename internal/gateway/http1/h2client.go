@@ -78,6 +78,7 @@ func (p *Pool) doHTTP2(ctx context.Context, req *exchange.Request, res *exchange
 			res.Header.Add(name, v)
 		}
 	}
+	announce(&res.Header, hs.Trailer)
 	if !hasBody(req.Method, hs.StatusCode) {
 		hs.Body.Close()
 		cancel(nil)

@@ -180,6 +180,7 @@ func (f *h2Front) fill(x *exchange.Exchange, r *http.Request) *Refusal {
 			x.Request.Header.Add(name, v)
 		}
 	}
+	announce(&x.Request.Header, r.Trailer)
 	if r.Body != nil && r.Body != http.NoBody {
 		body := &h2Body{r: r.Body, trailer: &x.Request.Trailer, from: func() http.Header { return r.Trailer }, room: -1}
 		if limits.Body > 0 {
