@@ -17,6 +17,8 @@ type compiler struct {
 	// lastGood gives the names of endpoints that were up when last any was.
 	lastGood func(profile string) map[string]bool
 	draining func(endpoint string) bool
+	// flatten, where it is set, gives the addresses to answer for a name.
+	flatten func(host string) []netip.Addr
 }
 
 // drainTTL is the TTL in seconds of a profile while one of its endpoints drains: resolvers must come back soon.
@@ -124,7 +126,15 @@ func (c *compiler) node(e endpointOutlook, ttl uint32) (*nameserver.Node, error)
 	if e.endpoint.kind() == kindNested {
 		return nameserver.NoData(), nil
 	}
-	return nameserver.Leaf(ttl, recordOf(e.endpoint))
+	r := recordOf(e.endpoint)
+	if r.Addr.IsValid() || c.flatten == nil {
+		return nameserver.Leaf(ttl, r)
+	}
+	var records []nameserver.Record
+	for _, a := range c.flatten(r.Target) {
+		records = append(records, nameserver.Record{Addr: a})
+	}
+	return nameserver.Leaf(ttl, records...)
 }
 
 func recordOf(e *Endpoint) nameserver.Record {

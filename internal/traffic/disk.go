@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io/fs"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"time"
@@ -24,6 +25,7 @@ type savedState struct {
 	Failback map[string]int64           `json:"failback"`
 	Drains   map[string]time.Time       `json:"drains"`
 	Drained  map[string]bool            `json:"drained"`
+	Flat     map[string][]netip.Addr    `json:"addresses"`
 }
 
 const stateFormat = 1
@@ -59,10 +61,11 @@ func (s *Service) restore() (savedState, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for m, from := range map[*map[string]int64]map[string]int64{&s.failback: saved.Failback} {
-		if from != nil {
-			*m = from
-		}
+	if saved.Failback != nil {
+		s.failback = saved.Failback
+	}
+	if saved.Flat != nil {
+		s.flat = saved.Flat
 	}
 	if saved.Good != nil {
 		s.good = saved.Good
@@ -107,7 +110,7 @@ func (s *Service) save() error {
 	}
 	s.mu.Lock()
 	raw, err := json.Marshal(savedState{Format: stateFormat, Saved: s.config.Clock.Now(), Revision: s.revision, Profiles: s.profiles, States: states,
-		Good: s.good, Failback: s.failback, Drains: s.drains, Drained: s.drained})
+		Good: s.good, Failback: s.failback, Drains: s.drains, Drained: s.drained, Flat: s.flat})
 	s.mu.Unlock()
 	if err == nil {
 		err = replaceFile(s.statePath(), raw)

@@ -123,6 +123,10 @@ func (s *Service) take(profiles map[string]*Profile, revision tandem.Revision, r
 	for _, id := range readmit {
 		s.monitor.Readmit(id)
 	}
+	select {
+	case s.targetsChanged <- struct{}{}:
+	default:
+	}
 	s.dirty()
 }
 
@@ -168,6 +172,7 @@ func (s *Service) compile(all bool) {
 			s.compiled[key] = compiled{name: was.name} // to be tried again with the next change
 		}
 	}
+	s.compileDelegated(*c, looks)
 }
 
 // compiled is what the zone holds of a profile.

@@ -3,8 +3,10 @@ package traffic
 import (
 	"context"
 	"crypto"
+	"crypto/tls"
 	"errors"
 	"log/slog"
+	"net/http"
 	"net/netip"
 	"sync"
 	"time"
@@ -30,6 +32,17 @@ type Config struct {
 	// NameServers and Addresses are the zone's NS names and their glue; see nameserver.ZoneConfig.
 	NameServers []string
 	Addresses   []netip.Addr
+	// Delegated gives whole names that were delegated to this server (NS records) a profile, by its relative name:
+	// "api.contoso.com": "contoso-api". Endpoints by name are answered there by address. Resolve looks addresses up; nil: the
+	// system's resolver.
+	Delegated map[string]string
+	Resolve   func(ctx context.Context, host string) ([]netip.Addr, error)
+	// TLSListen and TLS open DNS over TLS beside Listen; empty: none.
+	TLSListen string
+	TLS       *tls.Config
+	// OnQuery is told one in Sample questions; see nameserver.Config.
+	Sample  uint32
+	OnQuery func(nameserver.Query)
 	// Region is where this node is: clients of unknown place are taken to be near.
 	Region string
 	// GeoDatabase is the path of a MaxMind-format file; empty: clients' places are not known.
@@ -49,11 +62,13 @@ type Config struct {
 
 // Service watches the store's profiles, probes their endpoints and answers DNS for them.
 type Service struct {
-	config  Config
-	zone    *nameserver.Zone
-	server  *nameserver.Server
-	monitor *health.Monitor
-	places  *geo.Table
+	config         Config
+	zone           *nameserver.Zone
+	delegated      map[string]*nameserver.Zone
+	targetsChanged chan struct{}
+	server         *nameserver.Server
+	monitor        *health.Monitor
+	places         *geo.Table
 
 	cancel context.CancelFunc
 	work   sync.WaitGroup
@@ -66,8 +81,9 @@ type Service struct {
 	good     map[string]map[string]bool
 	drains   map[string]time.Time // since when endpoints drain, by id
 	drained  map[string]bool
-	failback map[string]int64 // the failback count acted on, by endpoint id
-	problems map[string]error // profiles that could not be compiled, by key
+	failback map[string]int64        // the failback count acted on, by endpoint id
+	flat     map[string][]netip.Addr // addresses of endpoints by name, for delegated names
+	problems map[string]error        // profiles that could not be compiled, by key
 }
 
 var _ Health = (*Service)(nil)
@@ -81,7 +97,8 @@ func New(c Config) (*Service, error) {
 		c.Zone = defaultZone
 	}
 	s := &Service{config: c, places: geo.Unknown(), wake: make(chan struct{}, 1), profiles: map[string]*Profile{}, compiled: map[string]compiled{},
-		good: map[string]map[string]bool{}, drains: map[string]time.Time{}, drained: map[string]bool{}, failback: map[string]int64{}, problems: map[string]error{}}
+		good: map[string]map[string]bool{}, drains: map[string]time.Time{}, drained: map[string]bool{}, failback: map[string]int64{}, problems: map[string]error{},
+		flat: map[string][]netip.Addr{}, targetsChanged: make(chan struct{}, 1)}
 	var err error
 	if c.GeoDatabase != "" {
 		if s.places, err = geo.Load(c.GeoDatabase); err != nil {
@@ -95,8 +112,16 @@ func New(c Config) (*Service, error) {
 	if s.zone, err = nameserver.NewZone(zc); err != nil {
 		return nil, err
 	}
+	if s.delegated, err = newDelegated(c, zc.Keys); err != nil {
+		return nil, err
+	}
 	if c.Listen != "" {
-		s.server, err = nameserver.New(nameserver.Config{Listen: c.Listen, Zones: []*nameserver.Zone{s.zone}, Clock: c.Clock, RateLimit: c.RateLimit, CookieSecret: c.CookieSecret, NSID: c.NSID})
+		zones := []*nameserver.Zone{s.zone}
+		for _, z := range s.delegated {
+			zones = append(zones, z)
+		}
+		s.server, err = nameserver.New(nameserver.Config{Listen: c.Listen, Zones: zones, Clock: c.Clock, RateLimit: c.RateLimit, CookieSecret: c.CookieSecret, NSID: c.NSID,
+			TLSListen: c.TLSListen, TLS: c.TLS, Sample: c.Sample, OnQuery: c.OnQuery})
 		if err != nil {
 			return nil, err
 		}
@@ -127,6 +152,9 @@ func (s *Service) Start(ctx context.Context) error {
 	s.work.Go(func() { s.follow(run) })
 	s.work.Go(func() { s.keep(run) })
 	s.work.Go(func() { s.tick(run) })
+	if len(s.delegated) > 0 {
+		s.work.Go(func() { s.resolve(run) })
+	}
 	return nil
 }
 
@@ -145,6 +173,14 @@ func (s *Service) Stop() error {
 
 // Addr is where DNS is answered, with the real port; only after Start, and only where Listen was set.
 func (s *Service) Addr() netip.AddrPort { return s.server.Addr() }
+
+// DoH serves DNS over HTTPS, to be mounted at /dns-query; nil where this node does not answer.
+func (s *Service) DoH() http.Handler {
+	if s.server == nil {
+		return nil
+	}
+	return s.server
+}
 
 // DS is the record for the parent zone; empty where the zone is not signed.
 func (s *Service) DS() string { return s.zone.DS() }

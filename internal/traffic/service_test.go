@@ -1,6 +1,8 @@
 package traffic
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"net/netip"
 	"os"
@@ -67,9 +69,7 @@ func TestFailover(t *testing.T) {
 			history := p.must(200, "POST", "p1/listHealth", "")
 			var to []any
 			for i := range history["events"].([]any) {
-				if dig(history, "events", i, "endpoint") == dig(history, "events", 0, "endpoint") || true {
-					to = append(to, dig(history, "events", i, "to"))
-				}
+				to = append(to, dig(history, "events", i, "to"))
 			}
 			if len(to) != 4 { // both online, one degraded, one online
 				t.Errorf("events lead to %v", to)
@@ -86,7 +86,9 @@ func TestManualFailback(t *testing.T) {
 	primary, _ := pair(t)
 	p.must(201, "PUT", "p1", pairProfile(int(primary.address.Port()), `"failbackMode":"manual",`))
 	answer := p.answers("api")
-	eventually(t, "the primary is answered", func() bool { return answer() == "127.0.0.11" })
+	eventually(t, "the primary is online", func() bool {
+		return answer() == "127.0.0.11" && dig(p.must(200, "GET", "p1", ""), "properties", "endpoints", 0, "properties", "endpointMonitorStatus") == "Online"
+	})
 	primary.say(500)
 	eventually(t, "the standby is answered", func() bool { return answer() == "127.0.0.12" })
 	primary.say(200)
@@ -208,5 +210,48 @@ func TestConcurrentWriters(t *testing.T) {
 	work.Wait()
 	if n := len(dig(p.must(200, "GET", "p1", ""), "properties", "endpoints").([]any)); n != 4 {
 		t.Errorf("%d endpoints are left", n)
+	}
+}
+
+// TestDelegatedName: a name delegated whole is answered by address, follows its target's addresses and survives a restart
+// without a resolver.
+func TestDelegatedName(t *testing.T) {
+	dir := t.TempDir()
+	var mu sync.Mutex
+	addr := netip.MustParseAddr("192.0.2.1")
+	with := func(c *Config) {
+		c.Dir, c.Delegated = dir, map[string]string{"api.contoso.example": "API"}
+		c.Resolve = func(_ context.Context, host string) ([]netip.Addr, error) {
+			mu.Lock()
+			defer mu.Unlock()
+			if host != "gw.contoso.example" || !addr.IsValid() {
+				return nil, errors.New("no such host")
+			}
+			return []netip.Addr{addr, netip.MustParseAddr("2001:db8::1")}, nil
+		}
+	}
+	p := newPlane(t, with)
+	p.must(201, "PUT", "p1", `{"properties":{"trafficRoutingMethod":"Priority","dnsConfig":{"relativeName":"api","ttl":3},"endpoints":[
+	 {"name":"a","type":"x/externalEndpoints","properties":{"target":"gw.contoso.example","alwaysServe":"Enabled"}}]}}`)
+	get := func(s *Service, typ uint16) string { return first(ask(t, s, "api.contoso.example", typ)) }
+	eventually(t, "the address is answered", func() bool { return get(p.service, dns.TypeA) == "192.0.2.1" })
+	if got := get(p.service, dns.TypeAAAA); got != "2001:db8::1" {
+		t.Errorf("AAAA is %s", got)
+	}
+	if got := first(ask(t, p.service, "api.trafficmanager.net", dns.TypeA)); got != "gw.contoso.example." {
+		t.Errorf("the profile's own name answers %s", got)
+	}
+	if got := get(p.service, dns.TypeNS); got != "ns1.trafficmanager.net." {
+		t.Errorf("NS is %s", got)
+	}
+	mu.Lock()
+	addr = netip.Addr{}
+	mu.Unlock()
+	if err := p.service.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	again := startService(t, p.store, with)
+	if got := get(again, dns.TypeA); got != "192.0.2.1" {
+		t.Errorf("after a restart without a resolver: %s", got)
 	}
 }
