@@ -105,6 +105,26 @@ func TestCheck(t *testing.T) {
 	}
 }
 
+func TestCheckName(t *testing.T) {
+	for _, name := range []string{"", "/a", "a/", "a//b", "..", "a/../b", ".hidden", "a.", "a ", `a\b`, "a:b", "a\nb", "a\x00", "\xff", strings.Repeat("a", 201), strings.Repeat("a/", 500) + "a"} {
+		if err := vault.CheckName(name); !errors.Is(err, tandem.Invalid) {
+			t.Errorf("%q: %v", name, err)
+		}
+		v, err := dir.Open(t.TempDir())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Put(context.Background(), name, strings.NewReader("x"), vault.PutOptions{}); !errors.Is(err, tandem.Invalid) {
+			t.Errorf("%q in a folder: %v", name, err)
+		}
+	}
+	for _, name := range []string{"a", "2026-03-01T12.00.00Z/apim.apimbackup", "ü b/c"} {
+		if err := vault.CheckName(name); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func FuzzCheckName(f *testing.F) {
 	for _, s := range []string{"a", "a/b", "..", "a/../b", "x.tandem", "a ", "é"} {
 		f.Add(s)

@@ -52,7 +52,8 @@ type Vault interface {
 	Delete(ctx context.Context, name string) error
 }
 
-// CheckName refuses names that not every vault can hold: a name has 1 to 900 bytes of UTF-8 in segments between slashes;
+// CheckName refuses names that not every vault can hold; package azure takes more, since the caller of a native backup names
+// its blob. A name has 1 to 900 bytes of UTF-8 in segments between slashes;
 // a segment has 1 to 200 bytes, does not begin with a dot, does not end with a dot or a space, and holds no control
 // characters and none of \ < > : " | ? *. No name may be a folder of another: where "a/b" is a blob, "a" is none.
 func CheckName(name string) error {

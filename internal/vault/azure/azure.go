@@ -9,6 +9,9 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
@@ -82,7 +85,7 @@ func (v *Vault) Create(ctx context.Context) error {
 
 // Put implements vault.Vault. Blocks that a Put leaves behind when it fails are dropped by the service after a week.
 func (v *Vault) Put(ctx context.Context, name string, r io.Reader, o vault.PutOptions) (vault.Info, error) {
-	if err := vault.CheckName(name); err != nil {
+	if err := checkName(name); err != nil {
 		return vault.Info{}, err
 	}
 	src := &vault.Source{R: vault.Reader(ctx, r)}
@@ -118,7 +121,7 @@ func (c *counter) Read(p []byte) (int, error) {
 
 // Get implements vault.Vault.
 func (v *Vault) Get(ctx context.Context, name string, part vault.Range) (io.ReadCloser, vault.Info, error) {
-	if err := errors.Join(vault.CheckName(name), vault.CheckRange(name, part)); err != nil {
+	if err := errors.Join(checkName(name), vault.CheckRange(name, part)); err != nil {
 		return nil, vault.Info{}, err
 	}
 	resp, err := v.c.NewBlobClient(name).DownloadStream(ctx, &blob.DownloadStreamOptions{Range: blob.HTTPRange{Offset: part.Offset, Count: part.Length}})
@@ -154,7 +157,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 // Head implements vault.Vault.
 func (v *Vault) Head(ctx context.Context, name string) (vault.Info, error) {
-	if err := vault.CheckName(name); err != nil {
+	if err := checkName(name); err != nil {
 		return vault.Info{}, err
 	}
 	p, err := v.c.NewBlobClient(name).GetProperties(ctx, nil)
@@ -188,12 +191,20 @@ func (v *Vault) List(ctx context.Context, prefix string) iter.Seq2[vault.Info, e
 
 // Delete implements vault.Vault.
 func (v *Vault) Delete(ctx context.Context, name string) error {
-	if err := vault.CheckName(name); err != nil {
+	if err := checkName(name); err != nil {
 		return err
 	}
 	_, err := v.c.NewBlobClient(name).Delete(ctx, nil)
 	if err != nil && !bloberror.HasCode(err, bloberror.BlobNotFound) {
 		return wrap("delete blob", name, err)
+	}
+	return nil
+}
+
+// checkName takes what Azure takes: 1 to 1,024 characters, none of them a control character.
+func checkName(name string) error {
+	if name == "" || !utf8.ValidString(name) || utf8.RuneCountInString(name) > 1024 || strings.ContainsFunc(name, unicode.IsControl) {
+		return &tandem.Error{Op: "name blob", Subject: fmt.Sprintf("%q", name), Kind: tandem.Invalid, Remedy: "choose 1 to 1,024 characters without control characters"}
 	}
 	return nil
 }

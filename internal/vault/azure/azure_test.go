@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/base64"
 	"errors"
+	"io"
 	"net/http/httptest"
 	"os"
 	"strings"
@@ -88,6 +89,34 @@ func TestConformanceOnAzure(t *testing.T) {
 		}
 		return v
 	})
+}
+
+// TestNamesOfNativeBackups: the caller of a backup chooses the blob's name, often with a time in it.
+func TestNamesOfNativeBackups(t *testing.T) {
+	h := serve(t)
+	v, err := azure.Open(azure.Options{Endpoint: h.URL + "/drstore1", Account: "drstore1", Container: "backups", Key: key(), Transport: h.Client(), Retries: -1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := v.Create(context.Background()); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"apim 2026-03-01T12:00:00Z.apimbackup", ".hidden", "..", "a/../b", "/a//b/", "a?b#c%2Fd&e=f+g", strings.Repeat("ä", 1024)} {
+		if _, err := v.Put(context.Background(), name, strings.NewReader(name), vault.PutOptions{IfAbsent: true}); err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		r, _, err := v.Get(context.Background(), name, vault.Range{})
+		if err != nil {
+			t.Errorf("%q: %v", name, err)
+			continue
+		}
+		text, err := io.ReadAll(r)
+		r.Close()
+		if string(text) != name || err != nil {
+			t.Errorf("%q: got %q, %v", name, text, err)
+		}
+	}
 }
 
 type token string

@@ -244,7 +244,7 @@ func testAbsent(t *testing.T, v vault.Vault) {
 }
 
 func testNames(t *testing.T, v vault.Vault) {
-	for _, name := range []string{"", "/a", "a/", "a//b", "..", "a/../b", ".hidden", "a.", "a ", `a\b`, "a:b", "a\nb", "a\x00", "\xff", strings.Repeat("a", 201), strings.Repeat("a/", 500) + "a"} {
+	for _, name := range []string{"", "a\nb", "a\x00", "\x7f", "\xff", strings.Repeat("a/", 600) + "a"} {
 		_, err1 := v.Put(context.Background(), name, strings.NewReader("x"), vault.PutOptions{})
 		_, err2 := get(v, name, vault.Range{})
 		_, err3 := v.Head(context.Background(), name)
