@@ -70,7 +70,7 @@ func (n *Node) checkGroup(r *http.Request) error {
 	if err := n.resources.CheckSubscription(r.Context(), parts[1]); err != nil {
 		return err
 	}
-	return n.resources.CheckResourceGroup(r.Context(), parts[1], parts[3])
+	return n.resources.CheckResourceGroup(r.Context(), parts[1], parts[3], r.Method == http.MethodPut || r.Method == http.MethodPatch)
 }
 
 // isServiceList tells the calls that list services of all regions.
