@@ -18,14 +18,20 @@ func childKey(e *Endpoint) string {
 	return profileKey(id.Subscription, id.ResourceGroup, id.Name())
 }
 
+// nests tells whether a profile has nested endpoints.
+func (p *Profile) nests() bool {
+	for _, e := range p.Properties.Endpoints {
+		if e.kind() == kindNested {
+			return true
+		}
+	}
+	return false
+}
+
 // checkNesting refuses loops, children that are not there and trees deeper than Azure's ten levels. It looks down from the
 // changed profile and, for its depth, up from it.
 func (p *Provider) checkNesting(ctx context.Context, next *Profile) error {
-	nested := false
-	for _, e := range next.Properties.Endpoints {
-		nested = nested || e.kind() == kindNested
-	}
-	if !nested {
+	if !next.nests() {
 		return nil
 	}
 	all, _, err := p.loadAll(ctx, profilePrefix)

@@ -32,11 +32,11 @@ func (p *Provider) answerEndpoint(ctx context.Context, r *arm.Request, profile *
 	if i < 0 {
 		return nil, noEndpoint(r, kind)
 	}
-	looks, err := p.outlooks(ctx)
+	o, err := p.look(ctx, profile)
 	if err != nil {
 		return nil, err
 	}
-	return &arm.Response{Status: status, Body: p.wire(profile, looks[profile.key()], r.APIVersion).Properties.Endpoints[i]}, nil
+	return &arm.Response{Status: status, Body: p.wire(profile, o, r.APIVersion).Properties.Endpoints[i]}, nil
 }
 
 // changeEndpoint changes one endpoint; f gets nil where it is absent, and gives nil to delete it.

@@ -143,12 +143,12 @@ func (p *Provider) listHealth(ctx context.Context, r *arm.Request) (*arm.Respons
 	if err != nil {
 		return nil, err
 	}
-	looks, err := p.outlooks(ctx)
+	o, err := p.look(ctx, profile)
 	if err != nil {
 		return nil, err
 	}
 	endpoints, events := []any{}, []health.Change{}
-	if o := looks[profile.key()]; o != nil && p.Health != nil {
+	if o != nil && p.Health != nil {
 		views, all := p.Health.Views(), p.Health.Events()
 		for _, e := range o.endpoints {
 			id := endpointID(profile, e.endpoint)

@@ -16,13 +16,6 @@ type profileBody struct {
 	Properties json.RawMessage    `json:"properties"`
 }
 
-func (b *profileBody) decode(r *arm.Request) error {
-	if err := r.Decode(b); err != nil {
-		return err
-	}
-	return nil
-}
-
 func (p *Provider) list(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	prefix := strings.ToLower(profilePrefix + r.Params["subscriptionId"] + "/")
 	group := r.Params["resourceGroupName"]
@@ -33,7 +26,7 @@ func (p *Provider) list(ctx context.Context, r *arm.Request) (*arm.Response, err
 	if err != nil {
 		return nil, err
 	}
-	looks, err := p.outlooks(ctx)
+	looks, err := p.outlooks(ctx, profiles)
 	if err != nil {
 		return nil, err
 	}
@@ -57,18 +50,18 @@ func (p *Provider) get(ctx context.Context, r *arm.Request) (*arm.Response, erro
 }
 
 func (p *Provider) answer(ctx context.Context, r *arm.Request, profile *Profile, status int) (*arm.Response, error) {
-	looks, err := p.outlooks(ctx)
+	o, err := p.look(ctx, profile)
 	if err != nil {
 		return nil, err
 	}
-	return &arm.Response{Status: status, Body: p.wire(profile, looks[profile.key()], r.APIVersion)}, nil
+	return &arm.Response{Status: status, Body: p.wire(profile, o, r.APIVersion)}, nil
 }
 
 // put creates or replaces. Endpoints that the body does not mention stay, since clients manage them on their own; an empty
 // list removes them.
 func (p *Provider) put(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	var body profileBody
-	if err := body.decode(r); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return nil, err
 	}
 	profile, created, err := p.change(ctx, r, func(old *Profile) (*Profile, error) {
@@ -99,7 +92,7 @@ func (p *Provider) put(ctx context.Context, r *arm.Request) (*arm.Response, erro
 
 func (p *Provider) patch(ctx context.Context, r *arm.Request) (*arm.Response, error) {
 	var body profileBody
-	if err := body.decode(r); err != nil {
+	if err := r.Decode(&body); err != nil {
 		return nil, err
 	}
 	profile, _, err := p.change(ctx, r, func(old *Profile) (*Profile, error) {

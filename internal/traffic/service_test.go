@@ -16,7 +16,7 @@ import (
 // pairProfile has a primary and a standby by address, probed fast.
 func pairProfile(port int, extra string) string {
 	return fmt.Sprintf(`{"location":"global","properties":{"trafficRoutingMethod":"Priority","dnsConfig":{"relativeName":"api","ttl":0},
-	 "monitorConfig":{"protocol":"HTTP","port":%d,"path":"/status-0123456789abcdef","intervalInMilliseconds":100,"timeoutInMilliseconds":100},%s
+	 "monitorConfig":{"protocol":"HTTP","port":%d,"path":"/status-0123456789abcdef","intervalInMilliseconds":100,"timeoutInMilliseconds":1000},%s
 	 "endpoints":[{"name":"primary","type":"Microsoft.Network/trafficManagerProfiles/ExternalEndpoints","properties":{"target":"127.0.0.11","priority":1}},
 	 {"name":"standby","type":"Microsoft.Network/trafficManagerProfiles/externalEndpoints","properties":{"target":"127.0.0.12","priority":2}}]}}`, port, extra)
 }

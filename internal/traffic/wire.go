@@ -50,16 +50,28 @@ const (
 	versionAlways     = "2022-04-01"
 )
 
-// outlooks evaluates all profiles: a nested endpoint's status is that of another profile.
-func (p *Provider) outlooks(ctx context.Context) (map[string]*outlook, error) {
-	profiles, _, err := p.loadAll(ctx, profilePrefix)
-	if err != nil {
-		return nil, err
+// outlooks evaluates profiles by their keys. A nested endpoint's status is that of another profile: where there is one, all
+// are read.
+func (p *Provider) outlooks(ctx context.Context, profiles map[string]*Profile) (map[string]*outlook, error) {
+	for _, profile := range profiles {
+		if profile.nests() {
+			var err error
+			if profiles, _, err = p.loadAll(ctx, profilePrefix); err != nil {
+				return nil, err
+			}
+			break
+		}
 	}
 	if p.Health == nil {
 		return evaluate(profiles, nil, nil), nil
 	}
 	return evaluate(profiles, p.Health.Views(), p.Health.Drained), nil
+}
+
+// look evaluates one profile; nil when it went away meanwhile.
+func (p *Provider) look(ctx context.Context, profile *Profile) (*outlook, error) {
+	looks, err := p.outlooks(ctx, map[string]*Profile{profile.key(): profile})
+	return looks[profile.key()], err
 }
 
 // wire gives a profile in the shape of an api-version. o is nil when the profile went away meanwhile.

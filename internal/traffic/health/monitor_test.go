@@ -58,7 +58,7 @@ func (s *site) kill() {
 
 func (s *site) target(change func(*Target)) Target {
 	a := netip.MustParseAddrPort(s.server.Listener.Addr().String())
-	t := Target{Host: a.Addr().String(), Port: int(a.Port()), Protocol: HTTP, Path: "/status-0123456789abcdef", Timeout: 300 * time.Millisecond,
+	t := Target{Host: a.Addr().String(), Port: int(a.Port()), Protocol: HTTP, Path: "/status-0123456789abcdef", Timeout: 10 * time.Second,
 		Rules: Rules{Strikes: 3, Recover: 2, SteadyRun: 10, FlapWindow: time.Minute, Recheck: 5 * time.Millisecond, Interval: 50 * time.Millisecond}}
 	if change != nil {
 		change(&t)
@@ -240,38 +240,64 @@ func TestOneOfManyFails(t *testing.T) {
 	becomes(t, m, "3", Degraded)
 }
 
-// TestQuorum: three vantage points, of which one is cut off from the endpoint.
+// TestQuorum: three vantage points, each with its own way to one endpoint. A cut way moves nobody; all ways cut move all;
+// a place that is cut off from the others and from the endpoint decides alone after its bound.
 func TestQuorum(t *testing.T) {
 	h := &hall{}
-	good, dead := newSite(t, "127.0.0.1", false), newSite(t, "127.0.0.1", false)
-	dead.kill()
 	rule := QuorumRule{Vantages: 3, Fresh: time.Hour, Alone: time.Hour}
 	var places []*Monitor
-	for _, name := range []string{"a", "b", "c"} {
-		m := newMonitor(t, Config{Peers: h.join(name), Quorum: rule})
-		m.Set(map[string]Target{"e": good.target(nil)}, nil)
+	var seats []*seat
+	var ways []*site
+	var moves atomic.Int64
+	for i, name := range []string{"a", "b", "c"} {
+		seats = append(seats, h.join(name))
+		ways = append(ways, newSite(t, fmt.Sprintf("127.0.0.%d", 41+i), false))
+		r := rule
+		if name == "c" {
+			r.Alone = 200 * time.Millisecond
+		}
+		m := newMonitor(t, Config{Peers: seats[i], Quorum: r, OnChange: func(c Change) {
+			if c.From == Online && c.To == Degraded {
+				moves.Add(1)
+			}
+		}})
+		m.Set(map[string]Target{"e": ways[i].target(nil)}, nil)
 		places = append(places, m)
 	}
 	for _, m := range places {
 		becomes(t, m, "e", Online)
 	}
-	// The first place loses its way to the endpoint: its own state falls, what DNS goes by does not.
-	state := places[0].Views()["e"].State
-	places[0].mu.Lock()
-	w := places[0].watched["e"]
-	next, d := Step(w.target.Rules, w.state, Event{Kind: Failure, Reason: "cut"}, time.Time{})
-	for !d.Changed {
-		next, d = Step(w.target.Rules, next, Event{Kind: Failure, Reason: "cut"}, time.Time{})
+	ways[0].say(503, "")
+	eventually(t, "the first place sees it down", func() bool { return places[0].Views()["e"].State.Status == Degraded })
+	eventually(t, "the others hear of it", func() bool {
+		v := places[1].Views()["e"].Verdicts
+		return len(v) == 2 && (v[0].Status == Degraded || v[1].Status == Degraded)
+	})
+	if n := moves.Load(); n != 0 {
+		t.Errorf("one cut way made %d moves", n)
 	}
-	w.state = next
-	places[0].agree("e", w, state.Since, d.Why)
-	if got := places[0].Views()["e"]; got.Status != Online {
-		t.Errorf("one voice of three moved the traffic: %+v", got)
+	for _, w := range ways {
+		w.say(503, "")
 	}
-	// The endpoint dies for all: each hears the others and falls.
-	good.kill()
 	for _, m := range places {
 		becomes(t, m, "e", Degraded)
+	}
+	for _, w := range ways {
+		w.say(200, "")
+	}
+	for _, m := range places {
+		becomes(t, m, "e", Online)
+	}
+	if n := moves.Load(); n != 3 {
+		t.Errorf("one outage made %d moves at three places", n)
+	}
+	h.mu.Lock()
+	seats[2].cut = true
+	h.mu.Unlock()
+	ways[2].say(503, "")
+	becomes(t, places[2], "e", Degraded)
+	if got := places[0].Views()["e"].Status; got != Online {
+		t.Errorf("a place that is cut off moved another: %s", got)
 	}
 }
 
