@@ -201,12 +201,18 @@ func (o *Operations) run(op Operation, run func(ctx context.Context) (json.RawMe
 	return run(o.ctx)
 }
 
+// settleTimeout bounds one try to store an operation's end, and with it how long Close can wait for it.
+const settleTimeout = 5 * time.Second
+
 // settle writes an operation's end, and tries again while the store is away: a client waits for it.
 func (o *Operations) settle(op Operation) {
 	wait := 100 * time.Millisecond
 	for {
-		err := o.Store.PutOperation(o.ctx, op)
-		if err == nil || o.ctx.Err() != nil {
+		// Also when the process is being stopped: what was done must not be reported as interrupted.
+		ctx, done := context.WithTimeout(context.WithoutCancel(o.ctx), settleTimeout)
+		err := o.Store.PutOperation(ctx, op)
+		done()
+		if err == nil {
 			return
 		}
 		o.Log.Error("the end of an operation cannot be stored", "operation", op.Code, "resource", op.Resource, "error", err)

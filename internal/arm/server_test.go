@@ -366,3 +366,17 @@ func TestRetrySeconds(t *testing.T) {
 		}
 	}
 }
+
+func FuzzParseQuery(f *testing.F) {
+	for _, s := range []string{"a=b&A=c", "$filter=a+eq+'x;y'", "%24top=1", "%zz", "=&==&"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, raw string) {
+		q, err := ParseQuery(raw)
+		for name := range q {
+			if err == nil && name != lower(name) {
+				t.Fatalf("%q gave the name %q", raw, name)
+			}
+		}
+	})
+}

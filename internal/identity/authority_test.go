@@ -8,6 +8,7 @@ import (
 	"crypto/x509"
 	"crypto/x509/pkix"
 	"encoding/json"
+	"log/slog"
 	"math/big"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +23,7 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
 
 	"tandem"
+	"tandem/internal/store/storetest"
 )
 
 func TestTokenErrors(t *testing.T) {
@@ -224,3 +226,29 @@ func TestAssertionsForAnotherAuthorityAreRefused(t *testing.T) {
 }
 
 var _ http.Handler = (*Authority)(nil)
+
+func FuzzTokenRequest(f *testing.F) {
+	s := storetest.Memory()
+	f.Cleanup(func() { _ = s.Close() })
+	d, err := Open(f.Context(), Config{AccessConfig: AccessConfig{Clock: tandem.SystemClock{}}, Store: s, Sealer: newSealer(), Log: slog.New(slog.DiscardHandler)})
+	if err == nil {
+		_, err = d.Bootstrap(f.Context(), BootstrapOptions{Tenant: Tenant{ID: tenantID}, Principal: "owner"})
+	}
+	if err != nil {
+		f.Fatal(err)
+	}
+	a := NewAuthority(AuthorityConfig{Directory: d, Clock: tandem.SystemClock{}, Log: slog.New(slog.DiscardHandler)})
+	app := d.Applications()[0].AppID
+	f.Add("/x/oauth2/token", "grant_type=client_credentials&client_id="+app+"&client_secret=x&resource=https://management.azure.com")
+	f.Add("/common/oauth2/v2.0/token", "grant_type=client_credentials&client_id="+app+"&client_assertion=a.b.c&client_assertion_type="+assertionType)
+	f.Add("/common/discovery/instance", "")
+	f.Fuzz(func(t *testing.T, path, form string) {
+		r := httptest.NewRequest(http.MethodPost, "https://login.example/", strings.NewReader(form))
+		r.URL.Path = path
+		w := httptest.NewRecorder()
+		a.ServeHTTP(w, r)
+		if w.Code >= 500 || strings.Contains(w.Body.String(), "access_token\"") || !json.Valid(w.Body.Bytes()) {
+			t.Fatalf("%q %q gave %d %s", path, form, w.Code, w.Body)
+		}
+	})
+}

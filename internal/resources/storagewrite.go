@@ -2,6 +2,7 @@ package resources
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"regexp"
 	"strings"
@@ -15,9 +16,7 @@ type accountBody struct {
 	SKU        *sku               `json:"sku"`
 	Kind       string             `json:"kind"`
 	Tags       map[string]*string `json:"tags"`
-	Properties struct {
-		AccessTier string `json:"accessTier"`
-	} `json:"properties"`
+	Properties json.RawMessage    `json:"properties"`
 }
 
 func nameProblem(name string) string {
@@ -104,8 +103,19 @@ func (r *Resources) applyAccount(a *account, body accountBody) error {
 	if body.Kind != "" {
 		a.Kind = body.Kind
 	}
-	if body.Properties.AccessTier != "" {
-		a.AccessTier = body.Properties.AccessTier
+	if err := checkAccountProperties(body.Properties); err != nil {
+		return err
+	}
+	var properties struct {
+		AccessTier string `json:"accessTier"`
+	}
+	if len(body.Properties) > 0 {
+		if err := arm.DecodeJSON(body.Properties, &properties); err != nil {
+			return err
+		}
+	}
+	if properties.AccessTier != "" {
+		a.AccessTier = properties.AccessTier
 	}
 	if body.Tags != nil {
 		a.Tags = plainTags(body.Tags)
