@@ -16,6 +16,7 @@ import (
 
 	"filippo.io/age"
 	"github.com/klauspost/compress/zstd"
+	"go.uber.org/goleak"
 
 	"tandem"
 )
@@ -28,7 +29,7 @@ func updateFlag() bool {
 func TestMain(m *testing.M) {
 	flag.Bool("update", false, "write the vectors in testdata anew")
 	flag.Parse()
-	os.Exit(m.Run())
+	goleak.VerifyTestMain(m)
 }
 
 // vectorIdentity opens the files in testdata/vectors.

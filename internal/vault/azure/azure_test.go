@@ -122,7 +122,7 @@ func TestNamesOfNativeBackups(t *testing.T) {
 type token string
 
 func (k token) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
-	return azcore.AccessToken{Token: string(k), ExpiresOn: time.Now().Add(time.Hour)}, nil
+	return azcore.AccessToken{Token: string(k), ExpiresOn: (tandem.SystemClock{}).Now().Add(time.Hour)}, nil
 }
 
 func TestCredentials(t *testing.T) {

@@ -20,6 +20,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/blob"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/sas"
 	"github.com/Azure/azure-sdk-for-go/sdk/storage/azblob/service"
+
+	"tandem"
 )
 
 // raw sends one request and gives "status code".
@@ -89,7 +91,7 @@ func TestRawRequests(t *testing.T) {
 		{"range past the end", "GET", "/drstore1/backups/../../etc/passwd", owner("Range", "bytes=4-9"), "", 416, "InvalidRange"},
 		{"range backwards", "GET", "/drstore1/backups/../../etc/passwd", owner("Range", "bytes=3-1"), "", 400, "InvalidHeaderValue"},
 		{"HEAD of nothing", "HEAD", "/drstore1/backups/nothing", owner(), "", 404, "BlobNotFound"},
-		{"not modified", "GET", "/drstore1/backups/../../etc/passwd", owner("If-Modified-Since", time.Now().Add(time.Hour).UTC().Format(http.TimeFormat)), "", 304, "ConditionNotMet"},
+		{"not modified", "GET", "/drstore1/backups/../../etc/passwd", owner("If-Modified-Since", (tandem.SystemClock{}).Now().Add(time.Hour).UTC().Format(http.TimeFormat)), "", 304, "ConditionNotMet"},
 		{"a bad marker", "GET", "/drstore1/backups?restype=container&comp=list&marker=!", owner(), "", 400, "InvalidQueryParameterValue"},
 		{"a bad maxresults", "GET", "/drstore1/backups?restype=container&comp=list&maxresults=0", owner(), "", 400, "InvalidQueryParameterValue"},
 		{"a bad block id", "PUT", "/drstore1/backups/b?comp=block&blockid=%21", owner(), "x", 400, "InvalidQueryParameterValue"},
@@ -117,7 +119,7 @@ func TestRawRequests(t *testing.T) {
 // weight differs from the order of bytes.
 func TestSharedKeyString(t *testing.T) {
 	w := start(t, t.TempDir())
-	now := time.Now().UTC().Format(http.TimeFormat)
+	now := (tandem.SystemClock{}).Now().UTC().Format(http.TimeFormat)
 	sign := func(text string) string {
 		m := hmac.New(sha256.New, key(1))
 		m.Write([]byte(text))
@@ -145,7 +147,7 @@ func TestSharedKeyString(t *testing.T) {
 	if resp.StatusCode != 409 {
 		t.Errorf("by bytes: %d %s", resp.StatusCode, text)
 	}
-	old := time.Now().Add(-time.Hour).UTC().Format(http.TimeFormat)
+	old := (tandem.SystemClock{}).Now().Add(-time.Hour).UTC().Format(http.TimeFormat)
 	resp, _ = w.raw(t, "GET", "/drstore1?comp=list", map[string]string{"x-ms-date": old,
 		"Authorization": sign("GET\n\n\n\n\n\n\n\n\n\n\n\nx-ms-date:" + old + "\n/drstore1/drstore1\ncomp:list")}, nil)
 	if resp.StatusCode != 403 {
@@ -166,7 +168,7 @@ func TestSAS(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	later, earlier := time.Now().Add(time.Hour), time.Now().Add(-time.Hour)
+	later, earlier := (tandem.SystemClock{}).Now().Add(time.Hour), (tandem.SystemClock{}).Now().Add(-time.Hour)
 	blobSAS := func(v sas.BlobSignatureValues) string {
 		q, err := v.SignWithSharedKey(cred)
 		if err != nil {
