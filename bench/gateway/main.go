@@ -22,6 +22,7 @@ func main() {
 	target := flag.String("target", "", "address that a part talks to")
 	cert := flag.String("cert", "", "certificate of a part")
 	key := flag.String("key", "", "private key of a part")
+	profile := flag.String("profile", "", "file for a CPU profile of the tandem part")
 	conns := flag.Int("conns", 64, "connections of the load")
 	requests := flag.Int("requests", 30000, "requests of one slice")
 	rate := flag.Int("rate", 0, "requests per second of the load part; 0: closed loop")
@@ -44,7 +45,7 @@ func main() {
 	case "relay":
 		err = runRelay(*listen, *target)
 	case "tandem":
-		err = runTandem(*listen, *tlsListen, *target, *cert, *key)
+		err = profiled(*profile, func() error { return runTandem(*listen, *tlsListen, *target, *cert, *key) })
 	default:
 		err = fmt.Errorf("run part %s: there is no such part; use backend, load, relay or tandem", *part)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"runtime/pprof"
 	"strconv"
 	"strings"
 	"syscall"
@@ -45,6 +46,26 @@ func start(ctx context.Context, name, cpu, listen string, command []string) (*pr
 	}
 	p.stop()
 	return nil, fmt.Errorf("start %s: nothing listens on %s; see its message above", name, listen)
+}
+
+// profiled writes a CPU profile of do, where a file is named.
+func profiled(file string, do func() error) error {
+	if file == "" {
+		return do()
+	}
+	f, err := os.Create(file)
+	if err != nil {
+		return fmt.Errorf("make profile: %w", err)
+	}
+	if err := pprof.StartCPUProfile(f); err != nil {
+		return fmt.Errorf("start profile: %w", err)
+	}
+	err = do()
+	pprof.StopCPUProfile()
+	if closing := f.Close(); err == nil {
+		err = closing
+	}
+	return err
 }
 
 // stop ends the session and waits for its first process.
