@@ -141,7 +141,7 @@ func TestOperationByLocation(t *testing.T) {
 			t.Fatalf("running: %d %v", w.Code, w.Header())
 		}
 		o.end <- nil
-		time.Sleep(time.Second) // the store refuses the end twice
+		_ = tandem.SystemClock{}.Sleep(t.Context(), time.Second) // the store refuses the end twice
 		w = o.poll(t, link)
 		if w.Code != 200 || w.Body.String() != `{"name":"a"}` || w.Header().Get("Location") != "" {
 			t.Fatalf("done: %d %s", w.Code, w.Body)
@@ -238,7 +238,7 @@ func TestOperationAcrossARestart(t *testing.T) {
 			o = newOperated(t, store, false, kind)
 			defer o.ops.Close()
 			store.all["other"] = Operation{ID: "other", Resource: oneThing, Code: "Backup", Status: InProgress, Runner: "r2"}
-			store.all["old"] = Operation{ID: "old", Resource: oneThing, Status: Succeeded, Ended: time.Now().Add(-48 * time.Hour)}
+			store.all["old"] = Operation{ID: "old", Resource: oneThing, Status: Succeeded, Ended: tandem.SystemClock{}.Now().Add(-48 * time.Hour)}
 			if err := o.ops.Recover(t.Context()); err != nil {
 				t.Fatal(err)
 			}

@@ -12,10 +12,32 @@ import (
 )
 
 // authorization is the resource provider Microsoft.Authorization: role assignments and definitions at every scope.
-type authorization struct{ d *Directory }
+type authorization struct {
+	a *Access
+	d *Directory // nil on a replica
+	// elsewhere says where writes are taken when d is nil.
+	elsewhere string
+}
 
 // Authorization gives the provider for an arm.Server.
-func (d *Directory) Authorization() arm.Provider { return authorization{d} }
+func (d *Directory) Authorization() arm.Provider { return authorization{a: &d.Access, d: d} }
+
+// Authorization gives the provider for an arm.Server that has only a copy: it answers reads, and sends writers to the
+// management endpoint of a site that has the directory.
+func (r *Replica) Authorization(endpoint string) arm.Provider {
+	return authorization{a: &r.Access, elsewhere: endpoint}
+}
+
+// writer makes a handler that changes the directory.
+func (p authorization) writer(h arm.Handler) arm.Handler {
+	if p.d != nil {
+		return h
+	}
+	return func(context.Context, *arm.Request) (*arm.Response, error) {
+		return nil, arm.Errorf(http.StatusConflict, "ReadOnlyReplica",
+			"This endpoint has a copy of the directory and cannot change roles. Send the request to %s.", p.elsewhere)
+	}
+}
 
 const namespace = "Microsoft.Authorization"
 
@@ -35,12 +57,12 @@ func (p authorization) Routes() []arm.Route {
 	return []arm.Route{
 		{Method: http.MethodGet, Pattern: base + "/roleAssignments", Handler: p.listAssignments},
 		{Method: http.MethodGet, Pattern: base + "/roleAssignments/{name}", Handler: p.getAssignment},
-		{Method: http.MethodPut, Pattern: base + "/roleAssignments/{name}", Handler: p.putAssignment},
-		{Method: http.MethodDelete, Pattern: base + "/roleAssignments/{name}", Handler: p.deleteAssignment},
+		{Method: http.MethodPut, Pattern: base + "/roleAssignments/{name}", Handler: p.writer(p.putAssignment)},
+		{Method: http.MethodDelete, Pattern: base + "/roleAssignments/{name}", Handler: p.writer(p.deleteAssignment)},
 		{Method: http.MethodGet, Pattern: base + "/roleDefinitions", Handler: p.listDefinitions},
 		{Method: http.MethodGet, Pattern: base + "/roleDefinitions/{name}", Handler: p.getDefinition},
-		{Method: http.MethodPut, Pattern: base + "/roleDefinitions/{name}", Handler: p.putDefinition},
-		{Method: http.MethodDelete, Pattern: base + "/roleDefinitions/{name}", Handler: p.deleteDefinition},
+		{Method: http.MethodPut, Pattern: base + "/roleDefinitions/{name}", Handler: p.writer(p.putDefinition)},
+		{Method: http.MethodDelete, Pattern: base + "/roleDefinitions/{name}", Handler: p.writer(p.deleteDefinition)},
 		{Method: http.MethodGet, Pattern: base + "/permissions", Handler: p.permissions, AnyPrincipal: true},
 	}
 }
@@ -94,7 +116,7 @@ func definitionID(scope, role string) string {
 }
 
 func (p authorization) find(r *arm.Request) (RoleAssignment, bool) {
-	for _, a := range p.d.Snapshot().RoleAssignments {
+	for _, a := range p.a.current.Load().RoleAssignments {
 		if strings.EqualFold(a.ID, r.Params["name"]) && normalScope(a.Scope) == normalScope(r.Params["scope"]) {
 			return a, true
 		}
@@ -130,10 +152,10 @@ func (p authorization) putAssignment(ctx context.Context, r *arm.Request) (*arm.
 			"Role assignments with a condition are not supported here; assign the role without one at a narrower scope.")
 	}
 	role := q.RoleDefinitionID[strings.LastIndexByte(q.RoleDefinitionID, '/')+1:]
-	if d, ok := p.d.Role(role); !ok || role == "" || !d.visible(r.Params["scope"]) {
+	if d, ok := p.a.Role(role); !ok || role == "" || !d.visible(r.Params["scope"]) {
 		return nil, arm.Errorf(http.StatusBadRequest, "RoleDefinitionDoesNotExist", "The specified role definition with ID '%s' does not exist.", role)
 	}
-	if _, ok := p.d.Principal(q.PrincipalID); !ok {
+	if _, ok := p.a.Principal(q.PrincipalID); !ok {
 		return nil, arm.Errorf(http.StatusBadRequest, "PrincipalNotFound", "Principal %s does not exist in the directory %s. Check that you have the correct principal ID.",
 			q.PrincipalID, r.Principal.TenantID)
 	}
@@ -141,7 +163,7 @@ func (p authorization) putAssignment(ctx context.Context, r *arm.Request) (*arm.
 		return nil, arm.Errorf(http.StatusBadRequest, "UnmatchedPrincipalType", "The PrincipalId '%s' has type 'ServicePrincipal' , which is different from specified PrincipalType '%s'.", q.PrincipalID, q.PrincipalType)
 	}
 	exists := arm.Errorf(http.StatusConflict, "RoleAssignmentExists", "The role assignment already exists.")
-	for _, a := range p.d.Snapshot().RoleAssignments {
+	for _, a := range p.a.current.Load().RoleAssignments {
 		if !strings.EqualFold(a.ID, r.Params["name"]) {
 			continue
 		}
@@ -185,7 +207,7 @@ func (p authorization) listAssignments(_ context.Context, r *arm.Request) (*arm.
 		return nil, err
 	}
 	out := []assignmentResource{}
-	for _, a := range p.d.Snapshot().RoleAssignments {
+	for _, a := range p.a.current.Load().RoleAssignments {
 		scope := normalScope(a.Scope)
 		related := covers(scope, here) || (!atScope && covers(here, scope))
 		if related && (object == "" || strings.EqualFold(object, a.PrincipalID)) {

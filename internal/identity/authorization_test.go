@@ -1,10 +1,13 @@
 package identity
 
 import (
+	"log/slog"
 	"strings"
 	"testing"
 
 	"github.com/google/uuid"
+
+	"tandem/internal/arm"
 )
 
 func TestAuthorizationProvider(t *testing.T) {
@@ -104,5 +107,24 @@ func TestOwnersOfOneGroupCannotWidenARole(t *testing.T) {
 	assign := `{"properties":{"roleDefinitionId":"` + id + `","principalId":"` + p.ObjectID + `"}}`
 	if w := call(h, "PUT", rg1+"/providers/Microsoft.Authorization/roleAssignments/"+uuid.NewString()+v, theirs, assign); w.Code != 400 || errorCode(w) != "RoleDefinitionDoesNotExist" {
 		t.Errorf("assign where it is not assignable: %d %s", w.Code, w.Body)
+	}
+}
+
+func TestAuthorizationOnAReplica(t *testing.T) {
+	s := newSite(t)
+	r, err := NewReplica(AccessConfig{Clock: s.clock}, s.d.Snapshot())
+	check(t, err)
+	h, err := arm.NewServer(arm.ServerConfig{Providers: []arm.Provider{r.Authorization("https://other.example")}, Authoriser: r, Clock: s.clock, Log: slog.New(slog.DiscardHandler)})
+	check(t, err)
+	token := s.token(s.owner, armAud)
+	const base = "/providers/Microsoft.Authorization"
+	const v = "?api-version=2022-04-01"
+	if w := call(h, "GET", base+"/roleAssignments"+v, token, ""); w.Code != 200 || !strings.Contains(w.Body.String(), s.owner.ObjectID) {
+		t.Errorf("read: %d %s", w.Code, w.Body)
+	}
+	for _, c := range [][2]string{{"PUT", "/roleAssignments/"}, {"DELETE", "/roleAssignments/"}, {"PUT", "/roleDefinitions/"}, {"DELETE", "/roleDefinitions/"}} {
+		if w := call(h, c[0], base+c[1]+uuid.NewString()+v, token, "{}"); w.Code != 409 || errorCode(w) != "ReadOnlyReplica" || !strings.Contains(w.Body.String(), "https://other.example") {
+			t.Errorf("%s %s: %d %s", c[0], c[1], w.Code, w.Body)
+		}
 	}
 }

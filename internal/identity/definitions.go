@@ -55,7 +55,7 @@ func (p authorization) listDefinitions(_ context.Context, r *arm.Request) (*arm.
 			return nil, err
 		}
 	}
-	roles := p.d.current.Load().roles
+	roles := p.a.current.Load().roles
 	ids := make([]string, 0, len(roles))
 	for id := range roles {
 		ids = append(ids, id)
@@ -94,7 +94,7 @@ func (p authorization) listDefinitions(_ context.Context, r *arm.Request) (*arm.
 }
 
 func (p authorization) role(r *arm.Request) (RoleDefinition, bool) {
-	d, ok := p.d.current.Load().roles[strings.ToLower(r.Params["name"])]
+	d, ok := p.a.current.Load().roles[strings.ToLower(r.Params["name"])]
 	return d, ok && d.visible(r.Params["scope"])
 }
 
@@ -133,11 +133,11 @@ func (p authorization) putDefinition(ctx context.Context, r *arm.Request) (*arm.
 			}
 		}
 	}
-	old, exists := p.d.current.Load().roles[strings.ToLower(name)]
+	old, exists := p.a.current.Load().roles[strings.ToLower(name)]
 	if exists && old.BuiltIn {
 		return nil, arm.Errorf(http.StatusForbidden, "RoleDefinitionReadOnly", "The role definition '%s' is built in and cannot be changed.", old.Name)
 	}
-	for _, other := range p.d.current.Load().roles {
+	for _, other := range p.a.current.Load().roles {
 		if !strings.EqualFold(other.ID, name) && strings.EqualFold(other.Name, q.RoleName) {
 			return nil, arm.Errorf(http.StatusConflict, "RoleDefinitionWithSameNameExists", "A custom role with the name '%s' already exists. Use a different name.", q.RoleName)
 		}
@@ -164,7 +164,7 @@ func (p authorization) putDefinition(ctx context.Context, r *arm.Request) (*arm.
 // role more power where others rely on it.
 func (p authorization) mayChangeRole(ctx context.Context, r *arm.Request, scopes []string, verb string) error {
 	for _, scope := range scopes {
-		if err := p.d.Authorise(ctx, r.Principal, namespace+"/roleDefinitions/"+verb, scope); err != nil {
+		if err := p.a.Authorise(ctx, r.Principal, namespace+"/roleDefinitions/"+verb, scope); err != nil {
 			return err
 		}
 	}
@@ -182,7 +182,7 @@ func (p authorization) deleteDefinition(ctx context.Context, r *arm.Request) (*a
 	if err := p.mayChangeRole(ctx, r, d.AssignableScopes, "delete"); err != nil {
 		return nil, err
 	}
-	if used := p.d.Assignments(func(a RoleAssignment) bool { return strings.EqualFold(a.RoleID, d.ID) }); len(used) > 0 {
+	if used := p.a.Assignments(func(a RoleAssignment) bool { return strings.EqualFold(a.RoleID, d.ID) }); len(used) > 0 {
 		return nil, arm.Errorf(http.StatusBadRequest, "RoleDefinitionHasAssignments", "There are %d existing role assignments referencing role. Delete them first.", len(used))
 	}
 	if err := p.d.commit(ctx, "delete role definition", write{key: folderRoles + strings.ToLower(d.ID)}); err != nil {
@@ -195,7 +195,7 @@ func (p authorization) deleteDefinition(ctx context.Context, r *arm.Request) (*a
 func (p authorization) permissions(_ context.Context, r *arm.Request) (*arm.Response, error) {
 	out := []Permission{}
 	target := normalScope(r.Params["scope"])
-	for _, g := range p.d.current.Load().grants[strings.ToLower(r.Principal.ObjectID)] {
+	for _, g := range p.a.current.Load().grants[strings.ToLower(r.Principal.ObjectID)] {
 		if covers(g.scope, target) {
 			out = append(out, g.role.Permissions...)
 		}
