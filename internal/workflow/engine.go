@@ -154,6 +154,10 @@ func (x *executor) begin(ctx context.Context) (tandem.Revision, error) {
 			}
 		}
 	}
+	// Another engine that came between the fence and this reading would not be seen by the watch.
+	if d, err := x.c.Store.Get(ctx, engineKey, at); err != nil || d.Revision != x.fence.Revision {
+		return 0, errFenced(err)
+	}
 	return at, x.admit(ctx)
 }
 
@@ -184,8 +188,16 @@ func (x *executor) change(ctx context.Context, c store.Change) error {
 			x.c.Log.Error("a run cannot be read and is left alone", "key", c.Key, "error", err)
 			return nil
 		}
-		if !doc.Status.Finished() {
-			x.runs[doc.ID] = &active{doc: doc}
+		if doc.Status.Finished() {
+			return nil
+		}
+		// The event may be older than the end of the run, which this engine carried out: what counts is the document now.
+		now, _, found, err := get[runDoc](ctx, x.c.Store, c.Key)
+		if err != nil {
+			return err
+		}
+		if found && !now.Status.Finished() {
+			x.runs[doc.ID] = &active{doc: now}
 		}
 	case len(parts) == 7 && parts[1] == "run" && parts[6] == "cancel" && !c.Deleted:
 		a := x.runs[parts[5]]

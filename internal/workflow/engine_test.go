@@ -206,7 +206,7 @@ func TestFence(t *testing.T) {
 	done := make(chan error, 1)
 	go func() { done <- first.Run(t.Context()) }()
 	for {
-		if rev, _ := w.store.Revision(t.Context()); rev > 0 {
+		if _, err := w.store.Get(t.Context(), engineKey, 0); err == nil {
 			break
 		}
 	}
