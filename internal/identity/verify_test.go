@@ -194,7 +194,7 @@ func TestRunRotatesHourly(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan error)
 		go func() { done <- d.Run(ctx) }()
-		_ = tandem.SystemClock{}.Sleep(t.Context(), 3*time.Hour + time.Minute)
+		_ = tandem.SystemClock{}.Sleep(t.Context(), 3*time.Hour+time.Minute)
 		if n := len(d.Snapshot().SigningKeys); n < 2 {
 			t.Errorf("%d keys", n)
 		}

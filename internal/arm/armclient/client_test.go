@@ -202,9 +202,9 @@ func TestClientCredentials(t *testing.T) {
 			}
 		}
 		want("a", "")
-		_ = tandem.SystemClock{}.Sleep(t.Context(), 50 * time.Minute)
+		_ = tandem.SystemClock{}.Sleep(t.Context(), 50*time.Minute)
 		want("a", "")
-		_ = tandem.SystemClock{}.Sleep(t.Context(), 10 * time.Minute)
+		_ = tandem.SystemClock{}.Sleep(t.Context(), 10*time.Minute)
 		want("b", "")
 		c.Refresh()
 		want("c", "")
