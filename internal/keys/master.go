@@ -75,14 +75,20 @@ func (m *Master) Version() int {
 
 // Rotate adds a key version, durable before it returns, and seals with it from now on. What was sealed before still
 // opens; Reseal moves it on.
-func (m *Master) Rotate() error {
+func (m *Master) Rotate() (err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	fail := func(err error) error {
 		return &tandem.Error{Op: "rotate master key", Subject: m.file, Kind: kindOr(err, tandem.Unavailable), Err: err,
 			Remedy: "make the key file writable; a systemd credential is rotated at its source"}
 	}
-	keys, at, err := readMaster(m.file) // another process may have rotated meanwhile
+	// Two processes that rotate at the same time must not make two keys of one version: one would be lost.
+	unlock, err := lock(m.file)
+	if err != nil {
+		return fail(err)
+	}
+	defer func() { err = errors.Join(err, unlock()) }()
+	keys, at, err := readMaster(m.file)
 	if err != nil {
 		return fail(err)
 	}

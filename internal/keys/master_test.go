@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"filippo.io/age"
@@ -93,6 +94,44 @@ func TestRotationIsSeenByOtherOpeners(t *testing.T) {
 	}
 	if err := other.Rotate(); err != nil || other.Version() != 3 {
 		t.Errorf("rotation on top of another's: version %d, %v", other.Version(), err)
+	}
+}
+
+// TestRotationsAtTheSameTime: each opener stands for a process. No key that sealed something may be lost.
+func TestRotationsAtTheSameTime(t *testing.T) {
+	_, file := openMaster(t)
+	var wg sync.WaitGroup
+	sealed := make([][]string, 6)
+	for i := range sealed {
+		wg.Go(func() {
+			m, err := OpenMaster(file, MasterOptions{Clock: newClock()})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range 5 {
+				if err := m.Rotate(); err != nil {
+					t.Error(err)
+				}
+				s, err := m.Seal([]byte("x"), nil)
+				if err != nil {
+					t.Error(err)
+				}
+				sealed[i] = append(sealed[i], s)
+			}
+		})
+	}
+	wg.Wait()
+	m, err := OpenMaster(file, MasterOptions{Clock: newClock()})
+	if err != nil || m.Version() != 31 {
+		t.Fatalf("version %d, %v", m.Version(), err)
+	}
+	for _, all := range sealed {
+		for _, s := range all {
+			if _, err := m.Open(s, nil); err != nil {
+				t.Error(err)
+			}
+		}
 	}
 }
 

@@ -24,7 +24,8 @@ type Resource struct {
 	Properties json.RawMessage
 	// Envelope is an object with what the resource has beside id, name, type and properties ("sku", "tags"); nil or {}: nothing.
 	Envelope json.RawMessage
-	// Secrets are plaintext by property name, or by JSON pointer where the name begins with a slash.
+	// Secrets are plaintext by property name, by JSON pointer where the name begins with a slash, or by "json:" and a
+	// property name where the value is the text of a JSON document.
 	Secrets map[string]string
 }
 
