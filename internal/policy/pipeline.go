@@ -95,12 +95,12 @@ func (c *compiler) sections(u *Unit, root *markup.Node) {
 
 // Pipeline is the effective policy of an operation: what Azure shows as "calculate effective policy". It is immutable.
 type Pipeline struct {
-	sections map[Section][]step
 	inbound  []step
 	backend  []step
 	outbound []step
 	onError  []step
 	resume   int // where outbound goes on after a cache hit
+	cors     int // how many cors policies stand directly in inbound
 }
 
 // Link computes the effective policy of units, outermost first; nil units are scopes without a document. A section that
@@ -128,6 +128,11 @@ func Link(units ...*Unit) *Pipeline {
 		}
 	}
 	p := &Pipeline{inbound: eff[Inbound], backend: eff[Backend], outbound: eff[Outbound], onError: eff[OnError]}
+	for _, st := range p.inbound {
+		if st.name == "cors" {
+			p.cors++
+		}
+	}
 	for i, st := range p.outbound {
 		if st.store {
 			p.resume = i + 1
@@ -183,6 +188,7 @@ func (p *Pipeline) Fail(ctx context.Context, s *State, e *LastError) error {
 func (p *Pipeline) begin(ctx context.Context, s *State) {
 	s.Context = ctx
 	s.noResponse = true
+	s.cors = p.cors
 	s.env = newEnv(s)
 	if s.OriginalMethod == "" {
 		s.OriginalMethod = s.Request.Method
@@ -226,7 +232,6 @@ func (s *State) run(name Section, steps []step) error {
 // steps runs policies in order, and stops at the first that fails or answers.
 func (s *State) steps(steps []step) error {
 	for i := range steps {
-		s.ahead = steps[i+1:]
 		if s.Tracer != nil {
 			if err := s.traced(&steps[i]); err != nil {
 				return s.placed(&steps[i], err)

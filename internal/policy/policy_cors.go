@@ -37,6 +37,7 @@ func compileCORS(c *compiler, n *markup.Node) runFunc {
 }
 
 func (p *cors) run(s *State) error {
+	s.cors--
 	origin := s.Request.Header.Get("Origin")
 	if origin == "" {
 		return nil
@@ -151,20 +152,10 @@ func (p *cors) preflight(s *State, origin string, allowed, any bool) error {
 	if err != nil {
 		return err
 	}
-	if !end && s.moreCORS() {
+	if !end && s.cors > 0 {
 		return nil
 	}
 	return s.emptyOK()
-}
-
-// moreCORS tells whether a further cors policy follows, which an unmatched preflight may ask.
-func (s *State) moreCORS() bool {
-	for _, st := range s.ahead {
-		if st.name == "cors" {
-			return true
-		}
-	}
-	return false
 }
 
 func (p *cors) accept(s *State, origin, method string, asked []string, any bool) error {

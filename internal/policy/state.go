@@ -48,7 +48,7 @@ type State struct {
 	after      []func(*State) // run when the answer's head is final
 	hold       *outgoing      // the request that send-request composes; set-header and others work on it
 	auth       *outgoingAuth  // what authentication and proxy policies chose for the forward
-	ahead      []step         // the policies after the current one in the section, for cors
+	cors       int            // how many cors policies directly in inbound are still to come
 }
 
 // Param is a parameter of a URL template with its value.
@@ -184,7 +184,10 @@ func (s *State) SetVariable(name string, boxed any) { s.vars.set(name, boxed) }
 func (s *State) Variable(name string) (any, bool) { return s.vars.get(name) }
 
 // variables are few: a list is faster than a map.
-type variables struct{ list []variable }
+type variables struct {
+	list  []variable
+	space [4]variable // the first of them need no memory of their own
+}
 
 type variable struct {
 	name  string
@@ -206,6 +209,9 @@ func (v *variables) set(name string, value any) {
 			v.list[i].value = value
 			return
 		}
+	}
+	if v.list == nil {
+		v.list = v.space[:0]
 	}
 	v.list = append(v.list, variable{name, value})
 }
