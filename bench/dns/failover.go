@@ -1,3 +1,5 @@
+//go:build linux
+
 package main
 
 import (
@@ -14,6 +16,8 @@ import (
 	"os"
 	"os/exec"
 	"os/signal"
+	"strconv"
+	"strings"
 	"sync/atomic"
 	"syscall"
 	"time"
@@ -88,7 +92,8 @@ func runTraffic(args []string) error {
 func runFailover(args []string) error {
 	f := flag.NewFlagSet("failover", flag.ContinueOnError)
 	breaks := f.Int("breaks", 20, "breaks of each kind")
-	others := f.Bool("others", true, "measure gdnsd too, where it is installed")
+	intervals := f.String("intervals", "200,1000,10000", "probe intervals of Tandem in milliseconds; empty: it is not measured")
+	others := f.Bool("others", true, "measure gdnsd and PowerDNS too, where they are installed")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
@@ -98,7 +103,11 @@ func runFailover(args []string) error {
 	}
 	row("server", "mode", "n", "seconds from the break to the first right answer", "wrong answers after the flip", "false flips")
 	row("---", "---", "---", "---", "---", "---")
-	for _, interval := range []int{200, 1000, 10_000} {
+	for _, text := range strings.FieldsFunc(*intervals, func(r rune) bool { return r == ',' }) {
+		interval, err := strconv.Atoi(text)
+		if err != nil {
+			return err
+		}
 		start := func() (*server, error) {
 			cmd, address, err := startChild("traffic", fmt.Sprintf("-interval=%d", interval), fmt.Sprintf("-port=%d", port))
 			if err != nil {
@@ -119,13 +128,16 @@ func runFailover(args []string) error {
 	if !*others {
 		return nil
 	}
-	for _, mode := range []string{"killed", "stopped", "503"} {
-		err := series("gdnsd 2 s, one strike", mode, min(*breaks, 8), port, func() (*server, error) {
-			return startGdnsd(fmt.Sprintf("127.0.0.11:%d", port), fmt.Sprintf("127.0.0.12:%d", port))
-		})
-		if err != nil {
-			fmt.Println("gdnsd is not measured:", err)
-			return nil
+	one, two := fmt.Sprintf("127.0.0.11:%d", port), fmt.Sprintf("127.0.0.12:%d", port)
+	for name, start := range map[string]func() (*server, error){
+		"gdnsd 2 s, one strike":    func() (*server, error) { return startGdnsd(one, two) },
+		"PowerDNS 1 s, one strike": func() (*server, error) { return startPowerDNS(one, two) },
+	} {
+		for _, mode := range []string{"killed", "stopped", "503"} {
+			if err := series(name, mode, min(*breaks, 8), port, start); err != nil {
+				fmt.Println(name, "is not measured:", err)
+				break
+			}
 		}
 	}
 	return nil

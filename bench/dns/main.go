@@ -1,3 +1,5 @@
+//go:build linux
+
 // Command dns measures Tandem's Traffic Manager beside other DNS servers on the same machine in the same run: CPU per query,
 // and the time from the break of a primary to the first right answer. It judges nothing: it prints.
 //
