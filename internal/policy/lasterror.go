@@ -133,3 +133,21 @@ func span(d time.Duration) string {
 	}
 	return fmt.Sprintf("%s%02d:%02d:%02d", days, s/3600, s/60%60, s%60)
 }
+
+// KeyMissing is the error of a request without a subscription key where one is needed.
+func KeyMissing() *LastError {
+	return &LastError{Source: "authorization", Status: 401, Reason: ReasonKeyMissing,
+		Message: "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API."}
+}
+
+// KeyInvalid is the error of a subscription key that opens nothing here.
+func KeyInvalid() *LastError {
+	return &LastError{Source: "authorization", Status: 401, Reason: ReasonKeyInvalid,
+		Message: "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription."}
+}
+
+// NoOperation is the error of a request that matches no API or no operation.
+func NoOperation() *LastError {
+	return &LastError{Source: "configuration", Status: 404, Reason: ReasonNoOperation, Text: "Resource not found",
+		Message: "Unable to match incoming request to an operation."}
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime/debug"
 
 	"tandem/internal/policy/markup"
 )
@@ -223,9 +224,14 @@ func (p *Pipeline) onFailure(s *State, e *LastError) {
 	}
 }
 
-// run runs one section.
-func (s *State) run(name Section, steps []step) error {
+// run runs one section. A fault of ours in a policy must not take the gateway down: it fails this request alone.
+func (s *State) run(name Section, steps []step) (err error) {
 	s.section = name
+	defer func() {
+		if r := recover(); r != nil {
+			err = &LastError{Source: "pipeline", Section: name, Status: 500, Message: "A policy met an internal fault.", Err: fmt.Errorf("%v\n%s", r, debug.Stack())}
+		}
+	}()
 	return s.steps(steps)
 }
 
