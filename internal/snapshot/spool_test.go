@@ -4,12 +4,15 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
 	"strings"
 	"testing"
+
+	"tandem"
 )
 
 // TestSpoolBeyondMemory fills the spool far beyond what stays in memory and reads it in any order. The file on disk shows
@@ -80,5 +83,9 @@ func TestLargeSnapshotThroughTheDisk(t *testing.T) {
 	}
 	if left, err := os.ReadDir(dir); err != nil || len(left) != 0 {
 		t.Errorf("left behind by a failure: %v, %v", left, err)
+	}
+	t.Setenv("TMPDIR", dir+"/absent")
+	if _, err := Write(context.Background(), io.Discard, testMeta(), seq(rs), Recipients{id.Recipient()}); !errors.Is(err, tandem.Unavailable) || !strings.Contains(err.Error(), "TMPDIR") {
+		t.Errorf("no place for temporary files: %v", err)
 	}
 }

@@ -33,7 +33,9 @@ func Write(ctx context.Context, w io.Writer, meta Meta, resources iter.Seq2[Reso
 		if err != nil {
 			return m, err
 		}
-		if err := b.add(r); err != nil {
+		if err := b.add(r); errors.Is(err, tandem.Unavailable) {
+			return m, err
+		} else if err != nil {
 			return m, &tandem.Error{Op: "write snapshot", Subject: r.Path, Kind: kindOr(err, tandem.Invalid), Err: err,
 				Remedy: "repair the resource at its source, or exclude it"}
 		}
@@ -87,7 +89,8 @@ func (b *builder) add(r Resource) error {
 		sum := sha256.Sum256(f.data)
 		at, err := b.spool.add(f.data)
 		if err != nil {
-			return &tandem.Error{Op: "spool", Subject: f.name, Kind: tandem.Unavailable, Err: err}
+			return &tandem.Error{Op: "write temporary file of snapshot", Subject: f.name, Kind: tandem.Unavailable, Err: err,
+				Remedy: "make space in the folder for temporary files, or name another one in TMPDIR"}
 		}
 		s.files = append(s.files, File{f.name, int64(len(f.data)), hex.EncodeToString(sum[:])})
 		s.at = append(s.at, at)

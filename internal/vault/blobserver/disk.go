@@ -100,31 +100,37 @@ func (d *disk) create(account, name string, meta map[string]string) (*container,
 
 // remove makes the container absent in one rename and then frees its space. check sees it under the lock.
 func (d *disk) remove(account, name string, check func(*container) error) error {
+	gone, err := d.discard(account, name, check)
+	if err != nil {
+		return err
+	}
+	return os.RemoveAll(gone)
+}
+
+// discard moves the container to the trash, durably, and gives its place there.
+func (d *disk) discard(account, name string, check func(*container) error) (gone string, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	c, err := d.load(account, name)
 	if err != nil {
-		return err
+		return "", err
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if err := check(c); err != nil {
-		return err
+		return "", err
 	}
 	trash := filepath.Join(d.dir, ".trash")
 	if err := os.MkdirAll(trash, 0o700); err != nil {
-		return err
+		return "", err
 	}
-	gone := filepath.Join(trash, newID())
+	gone = filepath.Join(trash, newID())
 	if err := os.Rename(c.dir, gone); err != nil {
-		return err
+		return "", err
 	}
 	c.gone = true
 	delete(d.containers, account+"/"+name)
-	if err := syncDir(filepath.Dir(c.dir)); err != nil {
-		return err
-	}
-	return os.RemoveAll(gone)
+	return gone, syncDir(filepath.Dir(c.dir))
 }
 
 // names lists the containers of an account in order.
