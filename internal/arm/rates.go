@@ -16,7 +16,8 @@ type Rate struct {
 	PerSecond float64
 }
 
-// Rates are the buckets of one caller in one subscription. A zero Rate stands for 12,000 at once and 1,000 a second.
+// Rates are the buckets of one caller in one subscription. A zero Rate stands for 12,000 at once and 20,000 a second: more
+// than a caller gets through, so that MaxInFlight is what bounds honest load.
 type Rates struct{ Reads, Writes, Deletes Rate }
 
 // maxBuckets bounds memory; the emptiest knowledge is dropped first by dropping all that are full.
@@ -41,7 +42,7 @@ func newRateLimiter(r Rates, clock tandem.Clock) *rateLimiter {
 		rates: map[string]Rate{"reads": r.Reads, "writes": r.Writes, "deletes": r.Deletes}}
 	for kind, rate := range l.rates {
 		if rate.Size <= 0 {
-			l.rates[kind] = Rate{Size: 12_000, PerSecond: 1_000}
+			l.rates[kind] = Rate{Size: 12_000, PerSecond: 20_000}
 		}
 	}
 	return l

@@ -61,6 +61,7 @@ func (g graph) Routes() []arm.Route {
 		{Method: http.MethodGet, Pattern: "/servicePrincipals", Handler: g.listPrincipals},
 		{Method: http.MethodPost, Pattern: "/servicePrincipals", Handler: g.createPrincipal},
 		{Method: http.MethodGet, Pattern: "/servicePrincipals/{id}", Handler: g.getPrincipal},
+		{Method: http.MethodPatch, Pattern: "/servicePrincipals/{id}", Handler: g.patchPrincipal},
 		{Method: http.MethodDelete, Pattern: "/servicePrincipals/{id}", Handler: g.deletePrincipal},
 		{Method: http.MethodGet, Pattern: "/applications", Handler: g.listApplications},
 		{Method: http.MethodPost, Pattern: "/applications", Handler: g.createApplication},
@@ -211,16 +212,42 @@ func (g graph) createPrincipal(ctx context.Context, r *arm.Request) (*arm.Respon
 	return &arm.Response{Status: http.StatusCreated, Body: g.principal(p)}, nil
 }
 
-func (g graph) deletePrincipal(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+// changeablePrincipal finds the principal of a request that the caller may change.
+func (g graph) changeablePrincipal(r *arm.Request) (ServicePrincipal, error) {
 	p, ok := g.Directory.Principal(r.Params["id"])
 	if !ok {
-		return nil, notInGraph(r.Params["id"])
+		return p, notInGraph(r.Params["id"])
 	}
 	app, _ := g.Directory.Application(p.AppID)
-	if err := g.mayChange(r.Principal, app); err != nil {
+	return p, g.mayChange(r.Principal, app)
+}
+
+func (g graph) patchPrincipal(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	var body struct {
+		AccountEnabled *bool `json:"accountEnabled"`
+	}
+	if err := r.Decode(&body); err != nil {
 		return nil, err
 	}
-	if err := g.Directory.DeleteServicePrincipal(ctx, p.ID); err != nil {
+	p, err := g.changeablePrincipal(r)
+	if err == nil && body.AccountEnabled == nil {
+		err = arm.Errorf(http.StatusBadRequest, "Request_BadRequest", "Of a service principal only accountEnabled can be changed here.")
+	}
+	if err == nil {
+		err = g.Directory.SetEnabled(ctx, p.ID, *body.AccountEnabled)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &arm.Response{Status: http.StatusNoContent}, nil
+}
+
+func (g graph) deletePrincipal(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	p, err := g.changeablePrincipal(r)
+	if err == nil {
+		err = g.Directory.DeleteServicePrincipal(ctx, p.ID)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return &arm.Response{Status: http.StatusNoContent}, nil

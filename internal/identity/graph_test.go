@@ -97,6 +97,12 @@ func TestCreateForRBAC(t *testing.T) {
 			t.Errorf("%s %s gave %d %s", c.method, c.path, w.Code, w.Body)
 		}
 	}
+	spPath := "/servicePrincipals/" + sp["id"].(string)
+	do(token, "PATCH", spPath, `{"displayName":"x"}`, 400)
+	do(token, "PATCH", spPath, `{"accountEnabled":false}`, 204)
+	do(other, "GET", "/organization", "", 401) // a principal that is switched off, with a token that has time left
+	do(token, "PATCH", spPath, `{"accountEnabled":true}`, 204)
+	do(other, "GET", "/organization", "", 200)
 	do(token, "POST", "/applications/"+id+"/removePassword", `{"keyId":"`+password["keyId"].(string)+`"}`, 204)
 	if w := s.post("/"+tenantID+"/oauth2/v2.0/token", "grant_type=client_credentials&client_id="+appID+"&client_secret="+theirs.ClientSecret+"&scope="+graphAud+"/.default"); w.Code != 401 {
 		t.Errorf("a removed secret gave %d", w.Code)

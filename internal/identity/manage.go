@@ -152,6 +152,16 @@ func (a *Access) Principal(objectID string) (ServicePrincipal, bool) {
 	return p, ok
 }
 
+// SetEnabled lets a service principal sign in, or stops it: its tokens are refused at once wherever the change is known.
+func (d *Directory) SetEnabled(ctx context.Context, objectID string, enabled bool) error {
+	p, ok := d.Principal(objectID)
+	if !ok {
+		return &tandem.Error{Op: "change service principal", Subject: objectID, Kind: tandem.NotFound}
+	}
+	p.Enabled = enabled
+	return d.commit(ctx, "change service principal", write{key: folderPrincipals + p.ID, value: p})
+}
+
 // AddSecret makes a client secret that is good for a lifetime (zero: two years) and gives it, this one time.
 func (d *Directory) AddSecret(ctx context.Context, appID, name string, lifetime time.Duration) (string, Secret, error) {
 	app, ok := d.Application(appID)
