@@ -33,7 +33,11 @@ func tarHeader(name string, size int64) []byte {
 func ustar(name string, flag byte, size int64) []byte {
 	b := make([]byte, block)
 	copy(b, name)
-	copy(b[100:], "0000644\x000000000\x000000000\x00") // mode, owner, group
+	mode := "0000644"
+	if name == secretsFile {
+		mode = "0000600" // so that unpacking it gives nothing away
+	}
+	copy(b[100:], mode+"\x000000000\x000000000\x00") // mode, owner, group
 	copy(b[124:], fmt.Sprintf("%011o\x0000000000000\x00        ", size))
 	b[156] = flag
 	copy(b[257:], "ustar\x0000")

@@ -205,6 +205,7 @@ func vectors() map[string]forge {
 		"corrupt-manifest-member":     {rawMan: `{"format":"tandem-snapshot","version":1,"surprise":true}`},
 		"corrupt-manifest-twice":      {rawMan: `{"format":"tandem-snapshot","version":1,"version":1}`},
 		"corrupt-secrets-not-json":    {entries: []forged{plainEntry(secretsFile, "k1k1k1\n"), ok}},
+		"corrupt-secrets-mode":        {entries: []forged{{name: secretsFile, data: `{"path":"tags/a","secrets":{"a":"k1k1k1"}}` + "\n", header: func(h []byte) { copy(h[100:], "0000644") }}, ok}},
 		"corrupt-secrets-orphan":      {entries: []forged{plainEntry(secretsFile, `{"path":"tags/b","secrets":{"value":"k1k1k1"}}`+"\n"), ok}},
 		"corrupt-secrets-order":       {entries: []forged{plainEntry(secretsFile, `{"path":"tags/a","secrets":{"b":"k1k1k1","a":"k1k1k1"}}`+"\n"), ok}},
 		"corrupt-secrets-twice":       {entries: []forged{plainEntry(secretsFile, strings.Repeat(`{"path":"tags/a","secrets":{"a":"k1k1k1"}}`+"\n", 2)), ok}},
