@@ -40,6 +40,7 @@ type compiler struct {
 	problems Problems
 	used     map[string]bool // policies met
 	exprs    int
+	included int
 }
 
 // step is one compiled policy in its place.
@@ -206,11 +207,18 @@ func (c *compiler) place(p *Policy, n *markup.Node) {
 	}
 }
 
+// maxIncludes bounds what fragments that include each other can grow to.
+const maxIncludes = 1000
+
 // includeFragment compiles a fragment's policies in the place of the include.
 func (c *compiler) includeFragment(n *markup.Node, path string) []step {
 	id := strings.TrimSpace(c.attrText(n, "fragment-id"))
 	if slices.Contains(c.open, id) {
 		c.report(Error, n.Pos, KindFragment, id, "the fragment %s includes itself", id)
+		return nil
+	}
+	if c.included++; c.included > maxIncludes {
+		c.report(Error, n.Pos, KindFragment, id, "the document includes more than %d fragments, counting those that fragments include", maxIncludes)
 		return nil
 	}
 	var src Source

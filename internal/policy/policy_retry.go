@@ -36,7 +36,7 @@ func compileRetry(c *compiler, n *markup.Node) runFunc {
 			if err != nil {
 				s.LastError = asLastError(err)
 			}
-			if try > min(times, 50) {
+			if s.retries++; try > min(times, 50) || s.retries > maxRetries {
 				return err
 			}
 			again, cerr := condition.get(s)
@@ -63,6 +63,9 @@ func compileRetry(c *compiler, n *markup.Node) runFunc {
 		}
 	}
 }
+
+// maxRetries bounds how often one request tries again, over all retry policies: those that stand in each other multiply.
+const maxRetries = 1000
 
 // retriable tells whether the backend failed, so that the condition is asked about it; other errors end the retries.
 func retriable(err error) bool {

@@ -48,7 +48,8 @@ type State struct {
 	after      []func(*State) // run when the answer's head is final
 	hold       *outgoing      // the request that send-request composes; set-header and others work on it
 	auth       *outgoingAuth  // what authentication and proxy policies chose for the forward
-	cors       int            // how many cors policies directly in inbound are still to come
+	retries    int
+	cors       int // how many cors policies directly in inbound are still to come
 }
 
 // Param is a parameter of a URL template with its value.
