@@ -85,7 +85,7 @@ func (s *Service) resolve(ctx context.Context) {
 		}
 		if changed {
 			s.mu.Lock()
-			s.compile(false)
+			s.compile()
 			s.mu.Unlock()
 			s.dirty()
 		}

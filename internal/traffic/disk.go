@@ -12,6 +12,7 @@ import (
 
 	"tandem"
 	"tandem/internal/traffic/health"
+	"tandem/internal/traffic/nameserver"
 )
 
 // savedState is the file that a start goes on from. Times in it are of this machine alone.
@@ -70,8 +71,12 @@ func (s *Service) restore() (savedState, error) {
 	if saved.Good != nil {
 		s.good = saved.Good
 	}
-	if saved.Drains != nil {
-		s.drains = saved.Drains
+	now := s.config.Clock.Now()
+	for id, since := range saved.Drains {
+		if since.After(now) { // the wall clock was set back meanwhile
+			since = now
+		}
+		s.drains[id] = since
 	}
 	if saved.Drained != nil {
 		s.drained = saved.Drained
@@ -162,16 +167,33 @@ func (s *Service) tick(ctx context.Context) {
 		now := s.config.Clock.Now()
 		s.mu.Lock()
 		moved := s.endDrains(now)
-		if resign := now.Sub(resigned) > 12*time.Hour; moved || resign {
-			if resign {
-				resigned = now
-			}
-			s.compile(resign)
+		if moved {
+			s.compile()
 		}
 		s.mu.Unlock()
 		if moved {
 			s.dirty()
 		}
+		if now.Sub(resigned) > resignEvery {
+			resigned = now
+			s.resign()
+		}
+	}
+}
+
+// resignEvery is how often old signatures are looked for; they are renewed after a day and hold for a week.
+const resignEvery = 6 * time.Hour
+
+func (s *Service) resign() {
+	zones := []*nameserver.Zone{s.zone}
+	for _, z := range s.delegated {
+		zones = append(zones, z)
+	}
+	for _, z := range zones {
+		err := z.Resign()
+		s.mu.Lock()
+		s.note("signatures of "+z.Name(), err)
+		s.mu.Unlock()
 	}
 }
 

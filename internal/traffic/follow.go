@@ -118,7 +118,7 @@ func (s *Service) take(profiles map[string]*Profile, revision tandem.Revision, r
 	forget(s.failback, present)
 	forget(s.drains, present)
 	forget(s.drained, present)
-	s.compile(false)
+	s.compile()
 	s.mu.Unlock()
 	for _, id := range readmit {
 		s.monitor.Readmit(id)
@@ -139,9 +139,9 @@ func forget[V any](m map[string]V, present map[string]bool) {
 }
 
 // compile brings the zone up to date with settings and health. Called with mu held. Profiles that stand as they stood when
-// they were last compiled are passed over, unless all is set. A profile that cannot be compiled keeps answering what it
-// did and is told in Problems.
-func (s *Service) compile(all bool) {
+// they were last compiled are passed over. A profile that cannot be compiled keeps answering what it did and is told in
+// Problems.
+func (s *Service) compile() {
 	looks := evaluate(s.profiles, s.monitor.Views(), func(id string) bool { return s.drained[id] })
 	home, homeOK := geo.RegionPoint(s.config.Region)
 	c := &compiler{places: s.places, home: home, homeOK: homeOK, lastGood: func(key string) map[string]bool { return s.good[key] },
@@ -157,7 +157,7 @@ func (s *Service) compile(all bool) {
 	for key, o := range looks {
 		s.remember(key, o)
 		stand := c.stand(o)
-		if was, ok := s.compiled[key]; ok && was.stand == stand && !all {
+		if was, ok := s.compiled[key]; ok && was.stand == stand {
 			continue
 		}
 		n, err := c.compile(o)

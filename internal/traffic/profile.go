@@ -87,7 +87,7 @@ type MonitorConfig struct {
 	SuccessesToRecover     *int64 `json:"successesToRecover,omitempty"`     // in a row; 1 to 100
 	FailureBudget          *int64 `json:"failureBudget,omitempty"`          // failures borne without a steady run; 0: off
 	SteadyRun              *int64 `json:"steadyRun,omitempty"`              // successes in a row that forgive failures
-	HoldDownInSeconds      *int64 `json:"holdDownInSeconds,omitempty"`      // of a second outage within an hour; doubles; 0: none
+	HoldDownInSeconds      *int64 `json:"holdDownInSeconds,omitempty"`      // of an outage within an hour of the last; doubles; 0: none
 	BodyMatch              string `json:"bodyMatch,omitempty"`
 	CertificateValidation  string `json:"certificateValidation,omitempty"` // Enabled or Disabled
 	DetailedStatus         string `json:"detailedStatus,omitempty"`        // Enabled: the endpoint is a Tandem gateway

@@ -168,6 +168,9 @@ func (s *Service) Stop() error {
 		s.server.Stop()
 	}
 	s.work.Wait()
+	if s.cancel == nil { // never started: what is on disk is better than what is known
+		return nil
+	}
 	return s.save()
 }
 
@@ -241,7 +244,7 @@ func (s *Service) changed(c health.Change) {
 	}
 	s.config.Log.Log(context.Background(), level, "endpoint status changed", "endpoint", c.Endpoint, "from", c.From, "to", c.To, "why", c.Why)
 	s.mu.Lock()
-	s.compile(false)
+	s.compile()
 	s.mu.Unlock()
 	s.dirty()
 }

@@ -2,6 +2,7 @@ package health
 
 import (
 	"fmt"
+	"slices"
 	"time"
 )
 
@@ -26,7 +27,7 @@ type Rules struct {
 	Budget int
 	// SteadyRun is how many successes in a row forgive failures, and bring back an endpoint that went over its budget.
 	SteadyRun int
-	// HoldDown is how long an endpoint stays out at least when it goes down the second time within FlapWindow. It doubles
+	// HoldDown is how long an endpoint stays out at least when it goes down again before it stood for FlapWindow. It doubles
 	// with each further time, up to HoldDownMax, and it takes a steady run to come back, which doubles from
 	// the third time on, up to eightfold. The
 	// first time is free: a clean outage ends when it ends. 0 switches both off.
@@ -52,13 +53,31 @@ type State struct {
 	Unsteady  bool        `json:"unsteady"`  // went down over its budget, or again: comes back after a steady run only
 	Proven    bool        `json:"proven"`    // was online once; what never was has nothing to fail back from
 	HeldUntil time.Time   `json:"heldUntil,omitzero"`
-	Downs     []time.Time `json:"downs,omitempty"` // moves to Degraded within the flap window
+	Downs     []time.Time `json:"downs,omitempty"` // moves to Degraded since it last stood for the flap window
 	Awaiting  bool        `json:"awaiting"`        // recovered, kept out until Readmit
 	Why       string      `json:"why"`             // the last change, or the last failure's reason
 }
 
 // Fresh is the state of an endpoint nobody has looked at.
 func Fresh(now time.Time) State { return State{Status: Checking, Since: now} }
+
+// within takes times out of a restored state that no rule can have set: the wall clock was changed between two runs.
+func (s State) within(r Rules, now time.Time) State {
+	if most := now.Add(max(r.HoldDown, r.HoldDownMax)); s.HeldUntil.After(most) {
+		s.HeldUntil = most
+	}
+	downs := s.Downs[:0:0]
+	for _, t := range s.Downs {
+		if !t.After(now) {
+			downs = append(downs, t)
+		}
+	}
+	s.Downs = downs
+	if s.Since.After(now) {
+		s.Since = now
+	}
+	return s
+}
 
 // EventKind says what happened.
 type EventKind uint8
@@ -156,15 +175,14 @@ func stepFailure(r Rules, s State, e Event, now time.Time) (State, Decision) {
 		s.Unsteady = true
 		why = fmt.Sprintf("%s without %d successes in a row between, the last: %s", count(s.Spent, "failure"), r.SteadyRun, e.Reason)
 	}
+	stood := now.Sub(s.Since)
 	s.Status, s.Since, s.Why = Degraded, now, why
 	if !s.Proven {
 		return s, Decision{Changed: true, Why: why}
 	}
-	recent := s.Downs[:0:0]
-	for _, t := range s.Downs {
-		if now.Sub(t) < r.FlapWindow && len(recent) < 16 {
-			recent = append(recent, t)
-		}
+	recent := slices.Clone(s.Downs[max(0, len(s.Downs)-15):])
+	if stood >= r.FlapWindow { // it stood long enough to be trusted anew
+		recent = nil
 	}
 	if n := len(recent); n > 0 && r.HoldDown > 0 {
 		s.Unsteady = true

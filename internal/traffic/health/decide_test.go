@@ -3,6 +3,7 @@ package health
 import (
 	"flag"
 	"fmt"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -188,4 +189,45 @@ func TestInvariants(t *testing.T) {
 			now = now.Add(time.Duration(rapid.IntRange(0, 5000).Draw(t, "gap")) * time.Millisecond)
 		}
 	})
+}
+
+// TestFlapping puts a day of random failures through the rules: an endpoint that fails often must not go in and out.
+func TestFlapping(t *testing.T) {
+	r := Rules{Strikes: 4, Recover: 2, Budget: 10, SteadyRun: 10, HoldDown: 5 * time.Second, HoldDownMax: 5 * time.Minute, FlapWindow: time.Hour, Recheck: 20 * time.Millisecond, Interval: 10 * time.Second}
+	for share, most := range map[float64]int{0: 0, 0.01: 2, 0.1: 60, 0.3: 24, 0.5: 12, 0.9: 6, 1: 1} {
+		for seed := range uint64(20) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			now := time.Unix(0, 0)
+			s, moves := Fresh(now), 0
+			for end := now.Add(24 * time.Hour); now.Before(end); {
+				e := Event{Kind: Success}
+				if random.Float64() < share {
+					e = Event{Kind: Failure, Reason: "lost"}
+				}
+				next, d := Step(r, s, e, now)
+				if next.Status != s.Status && next.Status != Online || next.Status == Online && s.Status == Degraded {
+					moves++
+				}
+				s = next
+				if d.Next == 0 {
+					d.Next = r.Interval
+				}
+				now = now.Add(d.Next)
+			}
+			if moves > most {
+				t.Errorf("failing %.0f %%, seed %d: %d moves in a day, at most %d are sane", share*100, seed, moves, most)
+			}
+		}
+	}
+}
+
+// TestRestoredTimes: a wall clock that was set back must not hold an endpoint for years.
+func TestRestoredTimes(t *testing.T) {
+	now := time.Unix(1e9, 0)
+	r := Rules{HoldDown: 5 * time.Second, HoldDownMax: time.Minute}
+	future := now.Add(10_000 * time.Hour)
+	s := State{Status: Degraded, HeldUntil: future, Since: future, Downs: []time.Time{now.Add(-time.Minute), future}}.within(r, now)
+	if s.HeldUntil != now.Add(time.Minute) || s.Since != now || len(s.Downs) != 1 {
+		t.Errorf("%+v", s)
+	}
 }

@@ -117,7 +117,7 @@ func (m *Monitor) Set(targets map[string]Target, restored map[string]State) {
 		if w != nil {
 			fresh.state, fresh.ring, fresh.next = w.state, w.ring, w.next
 		} else if s, ok := restored[id]; ok {
-			fresh.state = s
+			fresh.state = s.within(t.Rules, m.config.Clock.Now())
 		}
 		fresh.state.Failures, fresh.state.Successes = 0, 0
 		fresh.effective = fresh.state.Status

@@ -10,6 +10,7 @@ import (
 	"net"
 	"net/netip"
 	"runtime"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -97,7 +98,9 @@ func New(c Config) (*Server, error) {
 	if c.CookieSecret == [16]byte{} {
 		rand.Read(c.CookieSecret[:])
 	}
-	s := &Server{config: c, zones: c.Zones, cookies: newCookieJar(c.CookieSecret), nsid: c.NSID, began: c.Clock.Now(), conns: map[net.Conn]struct{}{}}
+	zones := slices.Clone(c.Zones)
+	slices.SortFunc(zones, func(a, b *Zone) int { return len(b.wire) - len(a.wire) }) // the deeper one answers
+	s := &Server{config: c, zones: zones, cookies: newCookieJar(c.CookieSecret), nsid: c.NSID, began: c.Clock.Now(), conns: map[net.Conn]struct{}{}}
 	if c.RateLimit > 0 {
 		var seed [8]byte
 		rand.Read(seed[:])

@@ -6,6 +6,7 @@ import (
 	"crypto/rand"
 	"net/netip"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -366,6 +367,46 @@ func TestWildcard(t *testing.T) {
 			if got, _, err := (&dns.Client{Timeout: 5 * time.Second}).Exchange(m, address); err != nil || len(got.Answer) != 1 {
 				t.Errorf("%s asked at %s: %v", listen, host, err)
 			}
+		}
+	}
+}
+
+// later is the machine's clock with time added.
+type later struct {
+	tandem.SystemClock
+	by *atomic.Int64
+}
+
+func (l later) Now() time.Time { return l.SystemClock.Now().Add(time.Duration(l.by.Load())) }
+
+// TestResign: after a long run every signature is still in date.
+func TestResign(t *testing.T) {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		t.Fatal(err)
+	}
+	clock := later{by: new(atomic.Int64)}
+	z := testZone(t, &Keys{Signer: key, Clock: clock})
+	s := testServer(t, z, nil)
+	clock.by.Store(int64(30 * 24 * time.Hour))
+	if err := z.Resign(); err != nil {
+		t.Fatal(err)
+	}
+	for name, typ := range map[string]uint16{"four.tm.example.": dns.TypeA, "ns1.tm.example.": dns.TypeA, "tm.example.": dns.TypeNS, "nobody.tm.example.": dns.TypeA} {
+		m := new(dns.Msg).SetQuestion(name, typ)
+		m.SetEdns0(1232, true)
+		got := exchange(t, s, "udp", m)
+		n := 0
+		for _, rr := range append(got.Answer, got.Ns...) {
+			if sig, ok := rr.(*dns.RRSIG); ok {
+				n++
+				if !sig.ValidityPeriod(clock.Now()) {
+					t.Errorf("%s: a signature over %s is out of date", name, dns.TypeToString[sig.TypeCovered])
+				}
+			}
+		}
+		if n == 0 {
+			t.Errorf("%s: no signature", name)
 		}
 	}
 }

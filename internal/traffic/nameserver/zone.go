@@ -206,6 +206,33 @@ func (z *Zone) Counts() map[string]Counts {
 	return out
 }
 
+// Resign makes signatures anew that have grown old. Call it more often than once a day.
+func (z *Zone) Resign() error {
+	z.mu.Lock()
+	defer z.mu.Unlock()
+	if z.signed == nil {
+		return nil
+	}
+	old := z.table.Load()
+	for w, e := range old.names {
+		node := e.node.Load()
+		if node == nil {
+			continue
+		}
+		signed, err := z.signed.sign(node, []byte(w))
+		if err != nil {
+			return err
+		}
+		e.node.Store(signed)
+	}
+	t := &table{names: old.names, serial: old.serial, soa: old.soa}
+	if err := z.signed.signFixed(z, t); err != nil {
+		return err
+	}
+	z.table.Store(t)
+	return nil
+}
+
 // fixed adds the apex and the name servers' own addresses.
 func (z *Zone) fixed(t *table) error {
 	apex := &entry{apex: true}
