@@ -102,3 +102,29 @@ func TestDecisions(t *testing.T) {
 		t.Error("SeesBelow")
 	}
 }
+
+func TestDataActionsAreApartFromActions(t *testing.T) {
+	s := newSite(t)
+	const account = "/subscriptions/" + subID + "/resourceGroups/rg/providers/Microsoft.Storage/storageAccounts/a"
+	const read = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/read"
+	const write = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write"
+	for _, c := range []struct {
+		role, action, at string
+		want             bool
+	}{
+		{"Storage Blob Data Reader", read, account, true}, {"Storage Blob Data Reader", write, account, false},
+		{"Storage Blob Data Contributor", write, account, true}, {"Storage Blob Data Contributor", write, account + "2", false},
+		{"Owner", read, account, false},
+	} {
+		p, err := s.d.EnsureServicePrincipal(t.Context(), tenantID, c.role)
+		check(t, err)
+		_, err = s.d.AssignRole(t.Context(), Assignment{Scope: account, Role: c.role, PrincipalID: p.ObjectID})
+		if err != nil && tandem.KindOf(err) != tandem.Exists {
+			t.Fatal(err)
+		}
+		err = s.d.AuthoriseData(t.Context(), arm.Principal{ObjectID: p.ObjectID}, c.action, c.at)
+		if (err == nil) != c.want || err != nil && tandem.KindOf(err) != tandem.Denied {
+			t.Errorf("%s, %s at %s: %v", c.role, c.action, c.at, err)
+		}
+	}
+}

@@ -1,7 +1,5 @@
 package identity
 
-import "strings"
-
 // commonReads are the actions that Azure's API Management and network roles have beside their own.
 func commonReads() []string {
 	return []string{"Microsoft.Authorization/*/read", "Microsoft.Insights/alertRules/*",
@@ -76,14 +74,4 @@ func BuiltInRoles() []RoleDefinition {
 		builtIn("87a39d53-fc1b-424a-814c-f7e04687dc9e", "Logic App Contributor",
 			"Lets you manage logic app, but not access to them.", Permission{Actions: with("Microsoft.Logic/*")}),
 	}
-}
-
-// RoleByName finds a built-in role by its name or id, without regard to case.
-func RoleByName(name string) (RoleDefinition, bool) {
-	for _, r := range BuiltInRoles() {
-		if strings.EqualFold(r.Name, name) || strings.EqualFold(r.ID, name) {
-			return r, true
-		}
-	}
-	return RoleDefinition{}, false
 }
