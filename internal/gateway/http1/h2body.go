@@ -54,12 +54,22 @@ func (b *h2Body) Interrupt() { b.r.Close() }
 
 // setHeader puts the fields of h that go beyond one hop into the standard library's map.
 func setHeader(to http.Header, h exchange.Header) {
-	for _, f := range h {
+	room := make([]string, len(h)) // one allocation for all lists of one value
+	for i, f := range h {
 		if hopByHop(f.Name) || sameName(f.Name, "Host") || !validToken(f.Name) {
 			continue
 		}
+		value := f.Value
+		if !cleanText(value) {
+			value = string(appendText(nil, value))
+		}
 		name := http.CanonicalHeaderKey(f.Name)
-		to[name] = append(to[name], string(appendText(nil, f.Value)))
+		if list := to[name]; list != nil {
+			to[name] = append(list, value)
+			continue
+		}
+		room[i] = value
+		to[name] = room[i : i+1 : i+1]
 	}
 }
 

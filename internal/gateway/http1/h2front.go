@@ -24,12 +24,14 @@ type h2Front struct {
 	closed chan struct{}
 	once   sync.Once
 
+	exchanges sync.Pool
+
 	mu   sync.Mutex
 	over map[net.Conn]chan struct{}
 }
 
 func newH2Front(run *serving) *h2Front {
-	f := &h2Front{run: run, queue: make(chan net.Conn), closed: make(chan struct{}), over: make(map[net.Conn]chan struct{})}
+	f := &h2Front{exchanges: sync.Pool{New: func() any { return new(exchange.Exchange) }}, run: run, queue: make(chan net.Conn), closed: make(chan struct{}), over: make(map[net.Conn]chan struct{})}
 	protocols := new(http.Protocols)
 	protocols.SetHTTP2(true)
 	protocols.SetUnencryptedHTTP2(true)
@@ -120,7 +122,8 @@ func (r *replayed) Read(p []byte) (int, error) {
 
 // ServeHTTP brings one HTTP/2 request to the handler.
 func (f *h2Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	x := new(exchange.Exchange)
+	x := f.exchanges.Get().(*exchange.Exchange)
+	x.Reset()
 	x.Start = f.run.config.Clock.Now()
 	x.Context, x.TLS = r.Context(), r.TLS
 	x.Remote = remoteOf(r.RemoteAddr)
@@ -144,6 +147,7 @@ func (f *h2Front) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if err != nil {
 		panic(http.ErrAbortHandler) // the standard server's way to reset the stream
 	}
+	f.exchanges.Put(x)
 }
 
 func (f *h2Front) fill(x *exchange.Exchange, r *http.Request) *Refusal {
