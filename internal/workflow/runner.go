@@ -175,10 +175,8 @@ func (r *runner) record(a *action, indexes []int) *Record {
 	return r.records[recordKey(a.name, indexes)]
 }
 
-// ending tells whether the run or the engine is being stopped, apart from a limit on one action.
-func (r *runner) ending(ctx context.Context) bool {
-	return ctx.Err() != nil && !errors.Is(context.Cause(ctx), errTimeout)
-}
+// ending tells whether what is around an action is ending: the engine, the run, or a loop that is out of time.
+func (r *runner) ending(ctx context.Context) bool { return ctx.Err() != nil }
 
 // abandoned tells whether nothing more may be journalled because the run goes on elsewhere.
 func (r *runner) abandoned(ctx context.Context) bool {
@@ -391,13 +389,14 @@ func (x *exec) checkpoint() error {
 
 // carryOut runs the action within its limit of time.
 func (x *exec) carryOut(ctx context.Context) outcome {
+	outer := ctx
 	if d := x.a.limit.timeout; d > 0 && x.a.kind != "Until" {
 		limited, cancel := withTimeout(ctx, x.r.clock, x.rec.Start.Add(d).Sub(x.r.clock.Now()))
 		defer cancel()
 		ctx = limited
 	}
 	out := x.a.spec.run(ctx, x)
-	if errors.Is(context.Cause(ctx), errTimeout) && out.status != Succeeded {
+	if outer.Err() == nil && errors.Is(context.Cause(ctx), errTimeout) && out.status != Succeeded {
 		return outcome{status: TimedOut, code: codeTimedOut, outputs: out.outputs, fault: fault(codeTimedOut, "The action took longer than its limit of %s.", x.a.limit.timeout)}
 	}
 	return out
