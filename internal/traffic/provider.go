@@ -80,7 +80,7 @@ func (p *Provider) Routes() []arm.Route {
 		{Method: http.MethodDelete, Pattern: profile, Handler: p.delete},
 		{Method: http.MethodGet, Pattern: profile + "/heatMaps/{heatMapType}", Handler: p.heatMap},
 		{Method: http.MethodPost, Pattern: "/providers/Microsoft.Network/checkTrafficManagerNameAvailability", Handler: p.checkName, AnyPrincipal: true},
-		{Method: http.MethodPost, Pattern: sub + "/providers/Microsoft.Network/checkTrafficManagerNameAvailabilityV2", Handler: p.checkName},
+		{Method: http.MethodPost, Pattern: sub + "/providers/Microsoft.Network/checkTrafficManagerNameAvailabilityV2", Handler: p.checkName, AnyPrincipal: true}, // what DNS tells anyone
 		{Method: http.MethodGet, Pattern: "/providers/Microsoft.Network/trafficManagerGeographicHierarchies/{name}", Handler: p.hierarchy, AnyPrincipal: true},
 		{Method: http.MethodGet, Pattern: sub + "/providers/Microsoft.Network/trafficManagerUserMetricsKeys/{name}", Handler: p.getMetricsKey},
 		{Method: http.MethodPut, Pattern: sub + "/providers/Microsoft.Network/trafficManagerUserMetricsKeys/{name}", Handler: p.putMetricsKey},

@@ -63,7 +63,7 @@ type Server struct {
 	work sync.WaitGroup
 
 	mu    sync.Mutex
-	conns map[net.Conn]struct{}
+	conns map[net.Conn]netip.Addr // open TCP connections by client
 }
 
 // New prepares a server; Start opens its sockets.
@@ -100,7 +100,7 @@ func New(c Config) (*Server, error) {
 	}
 	zones := slices.Clone(c.Zones)
 	slices.SortFunc(zones, func(a, b *Zone) int { return len(b.wire) - len(a.wire) }) // the deeper one answers
-	s := &Server{config: c, zones: zones, cookies: newCookieJar(c.CookieSecret), nsid: c.NSID, began: c.Clock.Now(), conns: map[net.Conn]struct{}{}}
+	s := &Server{config: c, zones: zones, cookies: newCookieJar(c.CookieSecret), nsid: c.NSID, began: c.Clock.Now(), conns: map[net.Conn]netip.Addr{}}
 	if c.RateLimit > 0 {
 		var seed [8]byte
 		rand.Read(seed[:])

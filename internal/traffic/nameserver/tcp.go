@@ -19,13 +19,7 @@ func (s *Server) serveTCP(l net.Listener) {
 			}
 			continue
 		}
-		s.mu.Lock()
-		full := len(s.conns) >= s.config.TCPConnections
-		if !full {
-			s.conns[c] = struct{}{}
-		}
-		s.mu.Unlock()
-		if full {
+		if !s.admit(c) {
 			c.Close()
 			continue
 		}
@@ -39,6 +33,28 @@ func (s *Server) serveTCP(l net.Listener) {
 			s.serveStream(c)
 		})
 	}
+}
+
+// admit counts a connection in; one client may hold a quarter of all, so that it cannot shut the others out.
+func (s *Server) admit(c net.Conn) bool {
+	from, ok := c.RemoteAddr().(*net.TCPAddr)
+	if !ok {
+		return false
+	}
+	addr := from.AddrPort().Addr().Unmap()
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	mine := 0
+	for _, a := range s.conns {
+		if a == addr {
+			mine++
+		}
+	}
+	if len(s.conns) >= s.config.TCPConnections || mine >= max(1, s.config.TCPConnections/4) {
+		return false
+	}
+	s.conns[c] = addr
+	return true
 }
 
 // serveStream answers questions on one connection, in order, until the client is silent for too long (RFC 7766).

@@ -105,3 +105,41 @@ func TestApex(t *testing.T) {
 		t.Errorf("taken away: %s", got)
 	}
 }
+
+// TestConnectionBound: one client holds no more than its share of connections, and gets a place back when it lets one go.
+func TestConnectionBound(t *testing.T) {
+	s := testServer(t, testZone(t, nil), func(c *Config) { c.TCPConnections = 8 })
+	client := &dns.Client{Net: "tcp", Timeout: 5 * time.Second}
+	question := new(dns.Msg).SetQuestion("four.tm.example.", dns.TypeA)
+	dial := func() *dns.Conn {
+		conn, err := client.Dial(s.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		return conn
+	}
+	a, b := dial(), dial()
+	defer a.Close()
+	for _, conn := range []*dns.Conn{a, b} {
+		if _, _, err := client.ExchangeWithConn(question, conn); err != nil {
+			t.Fatal(err)
+		}
+	}
+	third := dial()
+	if _, _, err := client.ExchangeWithConn(question, third); err == nil {
+		t.Error("a third connection of eight was let in")
+	}
+	third.Close()
+	b.Close()
+	for tries := 0; ; tries++ { // the server sees the end a moment later
+		conn := dial()
+		_, _, err := client.ExchangeWithConn(question, conn)
+		conn.Close()
+		if err == nil {
+			break
+		}
+		if tries == 1000 {
+			t.Fatal("the place did not come free")
+		}
+	}
+}
