@@ -114,4 +114,33 @@ func TestStatuses(t *testing.T) {
 	}
 }
 
+// A handler's panic costs its own connection alone.
+func TestPanic(t *testing.T) {
+	reported := make(chan error, 1)
+	backend := newRecorder(t)
+	var r *rig
+	r = newRig(t, backend.l.Addr().String(), func(r *rig) {
+		r.config.Report = func(err error) { reported <- err }
+		r.before = func(x *exchange.Exchange) {
+			if x.Request.URL.Path == "/panic" {
+				if err := r.pool.Do(x.Context, &x.Request, &x.Response, Options{}); err != nil {
+					t.Error(err)
+				}
+				panic("on purpose")
+			}
+		}
+	})
+	checkRefused(t, roundTrip(t, r.addr, "GET /panic HTTP/1.1\r\nHost: a\r\n\r\n"), "500")
+	if err := <-reported; !strings.Contains(err.Error(), "on purpose") || !strings.Contains(err.Error(), "/panic") {
+		t.Errorf("reported %v", err)
+	}
+	if got := roundTrip(t, r.addr, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n"); !strings.HasSuffix(got, "ok") {
+		t.Errorf("got %q", got)
+	}
+	r.stop()
+	if r.pool.open != len(r.pool.idle) {
+		t.Errorf("%d connections open, %d idle: one is lost", r.pool.open, len(r.pool.idle))
+	}
+}
+
 const errorText = `{ "statusCode": 500, "message": "Internal server error" }`

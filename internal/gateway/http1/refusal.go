@@ -42,6 +42,7 @@ var (
 	errBodySlow      = refuse(408, "The request body did not arrive in time.")
 	errHeadSlow      = refuse(408, "The request did not arrive in time.")
 	errBodyCut       = refuse(400, "The request body ended before its announced length.")
+	errPanic         = refuse(500, "Internal server error")
 	errStatusLine    = refuse(502, "The status line of the backend's response is malformed.")
 	errUpgradeUnread = refuse(502, "The backend changed the protocol without being asked.")
 	errInterimMany   = refuse(502, "The backend sent too many interim responses.")

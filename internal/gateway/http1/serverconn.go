@@ -61,6 +61,12 @@ func (c *serverConn) serve() {
 		if p := recover(); p != nil {
 			c.run.config.Report(&tandem.Error{Op: "serve request", Subject: c.x.Request.URL.Path, Err: fmt.Errorf("panic: %v", p),
 				Remedy: "the connection was closed; report this with the request that causes it"})
+			if call := c.ctx.call.Swap(nil); call != nil {
+				call.release(false)
+			}
+			if !c.final {
+				c.refuseHead(errPanic)
+			}
 		}
 		c.nc.Close()
 		if c.reads.leave() == phaseWatched {
