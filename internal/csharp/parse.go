@@ -182,7 +182,7 @@ func (p *parser) ternaryFollows() bool {
 		return true
 	case tIdent: // T? name declares; T ? name : name decides
 		m := p.peek(2)
-		return !(m.kind == tOp && (m.text == "=" || m.text == ";" || m.text == "," || m.text == ")" || m.text == "=>") || m.kind == tKeyword && m.text == "in")
+		return m.kind != tEOF && !(m.kind == tOp && (m.text == "=" || m.text == ";" || m.text == "," || m.text == ")" || m.text == "=>") || m.kind == tKeyword && m.text == "in")
 	}
 	return n.text == "(" || n.text == "-" || n.text == "!" || n.text == "+"
 }

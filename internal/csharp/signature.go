@@ -60,6 +60,7 @@ func parseHead(d TypeDef) (*head, error) {
 			for _, a := range te.args {
 				h.params = append(h.params, a.name)
 			}
+			p.bases(h)
 			return
 		}
 		h.static = p.accept("static")
@@ -90,16 +91,21 @@ func parseHead(d TypeDef) (*head, error) {
 			p.expect("(")
 			h.sig = p.params()
 		}
-		if p.accept(":") {
-			for {
-				h.bases = append(h.bases, p.typeName())
-				if !p.accept(",") {
-					break
-				}
-			}
-		}
+		p.bases(h)
 	})
 	return h, err
+}
+
+func (p *parser) bases(h *head) {
+	if !p.accept(":") {
+		return
+	}
+	for {
+		h.bases = append(h.bases, p.typeName())
+		if !p.accept(",") {
+			break
+		}
+	}
 }
 
 func (p *parser) typeParams() []string {

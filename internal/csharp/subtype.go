@@ -127,16 +127,14 @@ func (l *Library) instance(r any, t *Type) bool {
 	if e, ok := r.(*Exception); ok {
 		return t.Kind == KindClass && l.subtype(l.exceptionType(e.Name), t)
 	}
-	if info := l.info(t); info != nil && info.is != nil && info.is(r) {
+	o, typed := r.(Typed)
+	if info := l.info(t); info != nil && info.is != nil && !(typed && len(t.Args) > 0) && info.is(r) {
 		return true
 	}
 	if s := simple(r); s != nil {
 		return t.Kind == KindInterface && l.subtype(s, t)
 	}
-	if o, ok := r.(Typed); ok {
-		return l.subtype(o.NetType(), t)
-	}
-	return false
+	return typed && l.subtype(o.NetType(), t)
 }
 
 // exceptionType is the declared type of an exception, Exception itself when the library has none of that name.

@@ -46,11 +46,8 @@ type Typed interface{ NetType() *Type }
 // Texter is implemented by objects with a ToString of their own.
 type Texter interface{ NetString() string }
 
-// Equaler is implemented by objects that override Equals. Hash must agree with it.
-type Equaler interface {
-	NetEquals(other any) bool
-	NetHash() uint64
-}
+// Equaler is implemented by objects that override Equals: two are equal when their keys are. A key is comparable in Go.
+type Equaler interface{ NetKey() any }
 
 // String makes a non-null string.
 func String(s string) Value { return Value{N: 1, S: s} }
