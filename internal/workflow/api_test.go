@@ -177,7 +177,7 @@ func TestRecurrenceFires(t *testing.T) {
 			in(t, Config{}, func(t *testing.T, cfg Config, start func() func()) {
 				keep(t, cfg, "w", trigger(c.more))
 				stop := start()
-				time.Sleep(8 * time.Minute) // the bubble's time
+				cfg.Clock.Sleep(t.Context(), 8*time.Minute) // the bubble's time
 				synctest.Wait()
 				stop()
 				if got := statuses(t, cfg, "w"); got != c.want {
@@ -198,27 +198,27 @@ func TestRestartKeepsTime(t *testing.T) {
 	in(t, Config{}, func(t *testing.T, c Config, start func() func()) {
 		keep(t, c, "w", `{"triggers":{"R":{"type":"Recurrence","recurrence":{"frequency":"Hour","interval":1}}},`+waits+`}`)
 		stop := start()
-		time.Sleep(2 * time.Minute)
+		c.Clock.Sleep(t.Context(), 2*time.Minute)
 		stop()
-		time.Sleep(2 * time.Minute)
+		c.Clock.Sleep(t.Context(), 2*time.Minute)
 		stop = start()
-		time.Sleep(4 * time.Minute) // minute 8: the run that began at 0 has waited seven minutes
+		c.Clock.Sleep(t.Context(), 4*time.Minute) // minute 8: the run that began at 0 has waited seven minutes
 		synctest.Wait()
 		if got := statuses(t, c, "w"); got != "Succeeded" {
 			t.Errorf("after the restart: %s", got)
 		}
 		stop()
-		time.Sleep(55 * time.Minute) // minute 63: the slot at 60 was missed by three minutes
+		c.Clock.Sleep(t.Context(), 55*time.Minute) // minute 63: the slot at 60 was missed by three minutes
 		stop = start()
-		time.Sleep(time.Minute)
+		c.Clock.Sleep(t.Context(), time.Minute)
 		synctest.Wait()
 		if got := statuses(t, c, "w"); got != "Succeeded Running" {
 			t.Errorf("after the missed slot: %s", got)
 		}
 		stop()
-		time.Sleep(200 * time.Minute) // minute 264: those at 120, 180 and 240 were missed by far
+		c.Clock.Sleep(t.Context(), 200*time.Minute) // minute 264: those at 120, 180 and 240 were missed by far
 		stop = start()
-		time.Sleep(time.Minute)
+		c.Clock.Sleep(t.Context(), time.Minute)
 		synctest.Wait()
 		stop()
 		if got := statuses(t, c, "w"); got != "Succeeded Succeeded" {
@@ -232,7 +232,7 @@ func TestRetention(t *testing.T) {
 	in(t, Config{Retention: 48 * time.Hour, KeepRuns: 5}, func(t *testing.T, c Config, start func() func()) {
 		keep(t, c, "w", `{"triggers":{"R":{"type":"Recurrence","recurrence":{"frequency":"Hour","interval":1}}},"actions":{"A":{"type":"Compose","inputs":1}}}`)
 		stop := start()
-		time.Sleep(20*time.Hour + 30*time.Minute)
+		c.Clock.Sleep(t.Context(), 20*time.Hour+30*time.Minute)
 		synctest.Wait()
 		stop()
 		runs, _, _ := c.runs(t.Context(), "s/g/w", store.ListOptions{})
