@@ -74,6 +74,10 @@ func (b *binder) foreach(s *stmt) exec {
 		return nil
 	}
 	elem := b.lib.Element(seq.t)
+	if own := b.find(seq.t, "GetEnumerator"); len(own) > 0 && own[0].m.kind == mMethod { // the pattern goes before the interfaces
+		seq = b.invoke(seq.pos, seq, &choice{found: own[0]}, nil)
+		elem = b.lib.Element(seq.t)
+	}
 	if elem == nil {
 		b.report(s.x.pos, "type", "foreach", "%s is not a sequence, so foreach cannot walk it", seq.t)
 		elem = bad

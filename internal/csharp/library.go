@@ -116,6 +116,7 @@ func Core() *Library {
 	for _, d := range []*Decl{nullableDecl, EnumerableDecl, collectionDecl, listDecl, roCollection, roListDecl, KeyValueDecl} {
 		l.add(&typeInfo{decl: d, self: openType(d)})
 	}
+	l.byDecl[StringT.Decl].ifaces = []*Type{EnumerableOf(CharT)}
 	return l
 }
 

@@ -312,7 +312,7 @@ func jsonTypes() []def {
 	spread := func(k int) csharp.Fn {
 		return func(m *mach, a []val) val {
 			j := &JSON{kind: k}
-			for _, x := range items(a[0], "content") {
+			for _, x := range given(a[0]) {
 				for _, c := range content(m, x.R) {
 					j.add(c)
 				}
@@ -377,8 +377,11 @@ func jsonTypes() []def {
 				return ref(newProperty(needString(a[0], "name"), propertyContent(m, a[1].R)))
 			}),
 			f("new(string name, params object[] content)", func(m *mach, a []val) val {
+				if a[1].R == nil {
+					return ref(newProperty(needString(a[0], "name"), nil))
+				}
 				arr := &JSON{kind: jArray}
-				for _, x := range items(a[1], "content") {
+				for _, x := range given(a[1]) {
 					for _, c := range content(m, x.R) {
 						arr.add(c)
 					}
@@ -418,6 +421,14 @@ func jsonTypes() []def {
 			}),
 		}},
 	}
+}
+
+// given are the contents of a params array; null, which C# takes for the array itself, is no content.
+func given(v val) []val {
+	if v.R == nil {
+		return nil
+	}
+	return items(v, "content")
 }
 
 type mergeSettings struct{ arrays int }

@@ -34,7 +34,7 @@ func Float(f float64, bits int) string {
 	}
 	e := strconv.FormatFloat(f, 'e', -1, bits)
 	exp, _ := strconv.Atoi(e[strings.IndexByte(e, 'e')+1:])
-	if exp >= -5 && exp < limit {
+	if exp > -5 && exp < limit {
 		return strconv.FormatFloat(f, 'f', -1, bits)
 	}
 	return netExponent(e, "E", 2)
@@ -333,7 +333,7 @@ func (n number) format(letter byte, prec int) (string, error) {
 		if strings.Contains(mant, ".") {
 			mant = strings.TrimRight(strings.TrimRight(mant, "0"), ".")
 		}
-		if exp >= max(p, 1) || exp < -5 {
+		if exp >= max(p, 1) || exp <= -5 {
 			return n.minus() + netExponent(mant+s[i:], string(rune(letter-('G'-'E'))), 2), nil
 		}
 		m := number{neg: n.neg}
