@@ -22,6 +22,7 @@ type h2Body struct {
 	from    func() http.Header
 	room    int64 // bytes it may still have; below zero: no limit
 	over    bool
+	request bool // a client's: it is at fault where the body breaks off
 }
 
 // Read implements io.Reader.
@@ -42,6 +43,9 @@ func (b *h2Body) Read(p []byte) (int, error) {
 				b.trailer.Add(name, v)
 			}
 		}
+	}
+	if err != nil && err != io.EOF && b.request {
+		err = errBodyCut
 	}
 	return n, err
 }

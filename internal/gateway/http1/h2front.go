@@ -44,7 +44,8 @@ func newH2Front(run *serving) *h2Front {
 		MaxHeaderBytes:    l.Head,
 		ConnState:         f.state,
 		ErrorLog:          silent(),
-		HTTP2:             &http.HTTP2Config{MaxConcurrentStreams: l.Streams, WriteByteTimeout: max(t.Write, 0)},
+		// Frames are taken up to the size that RFC 9113 section 4.2 begins with: larger ones hold the other streams up.
+		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: l.Streams, MaxReadFrameSize: 16 << 10, WriteByteTimeout: max(t.Write, 0)},
 	}
 	return f
 }
@@ -186,7 +187,7 @@ func (f *h2Front) fill(x *exchange.Exchange, r *http.Request) *Refusal {
 	}
 	announce(&x.Request.Header, r.Trailer)
 	if r.Body != nil && r.Body != http.NoBody {
-		body := &h2Body{r: r.Body, trailer: &x.Request.Trailer, from: func() http.Header { return r.Trailer }, room: -1}
+		body := &h2Body{request: true, r: r.Body, trailer: &x.Request.Trailer, from: func() http.Header { return r.Trailer }, room: -1}
 		if limits.Body > 0 {
 			body.room = limits.Body
 		}
