@@ -13,7 +13,17 @@ func newRoot() *cobra.Command {
 		Long:          "Tandem keeps an API gateway alive when its region dies: gateway, management plane, backup, DNS failover and rehearsal in one program.",
 		SilenceErrors: true,
 		SilenceUsage:  true,
-		Args:          cobra.NoArgs,
+		Args: func(c *cobra.Command, args []string) error {
+			if len(args) == 0 {
+				return nil
+			}
+			err := fmt.Errorf("unknown command %q", args[0])
+			if near := c.SuggestionsFor(args[0]); len(near) > 0 {
+				err = fmt.Errorf("%w; did you mean '%s'?", err, near[0])
+			}
+			return usageError{fmt.Errorf("%w; run 'tandem --help'", err)}
+		},
+		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 	}
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; run '%s --help'", err, c.CommandPath())}

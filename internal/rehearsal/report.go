@@ -58,12 +58,22 @@ type Second struct {
 func (r Report) Write(w io.Writer) {
 	p := func(format string, args ...any) { fmt.Fprintf(w, format+"\n", args...) }
 	p("")
-	p("  Backup   %d resources, %s, %d ms", r.Backup.Resources, size(r.Backup.Bytes), r.Backup.MS)
-	p("  Restore  %d resources, %d ms", r.Restore.Resources, r.Restore.MS)
-	p("  Keys     %s", map[bool]string{true: "equal on both sides, and every key proven on both gateways", false: "NOT equal"}[r.KeysEqual])
-	p("  RTO      %s from the last good answer of %s to the first of %s", time.Duration(r.RTO)*time.Millisecond, PrimaryRegion, StandbyRegion)
-	p("  RPO      %s between the last acknowledged change and the newest one readable through the standby", time.Duration(r.RPO)*time.Millisecond)
-	p("  Requests %d sent, %d failed, %d wrong", r.Requests.Sent, r.Requests.Failed, r.Requests.Wrong)
+	if r.Backup.Resources > 0 {
+		p("  Backup   %d resources, %s, %d ms", r.Backup.Resources, size(r.Backup.Bytes), r.Backup.MS)
+	}
+	if r.Restore.Resources > 0 {
+		p("  Restore  %d resources, %d ms", r.Restore.Resources, r.Restore.MS)
+	}
+	if r.KeysEqual {
+		p("  Keys     equal on both sides, and every key proven on both gateways")
+	}
+	if r.OK {
+		p("  RTO      %s from the last good answer of %s to the first of %s", time.Duration(r.RTO)*time.Millisecond, PrimaryRegion, StandbyRegion)
+		p("  RPO      %s between the last acknowledged change and the newest one readable through the standby", time.Duration(r.RPO)*time.Millisecond)
+	}
+	if r.Requests.Sent > 0 {
+		p("  Requests %d sent, %d failed, %d wrong", r.Requests.Sent, r.Requests.Failed, r.Requests.Wrong)
+	}
 	if len(r.Seconds) > 0 {
 		p("")
 		p("  second  %-14s %-14s failed", PrimaryRegion, StandbyRegion)
