@@ -1,14 +1,14 @@
 package policy
 
 import (
+	"sync"
+
 	"tandem/internal/csharp"
+	"tandem/internal/csharp/dotnet"
 	"tandem/internal/exchange"
 )
 
-type (
-	deploymentView   State
-	certificatesView State
-)
+type deploymentView State
 
 func (v *deploymentView) info() *DeploymentInfo {
 	if v.Deployment == nil {
@@ -120,7 +120,7 @@ var contextInfos = []csharp.TypeDef{
 		member("string ServiceName", func(v *deploymentView) csharp.Value { return orNull(v.info().ServiceName) }),
 		member("string GatewayId", func(v *deploymentView) csharp.Value { return orNull(v.info().GatewayID) }),
 		member("IGateway Gateway", func(v *deploymentView) csharp.Value { return csharp.Ref(v.info()) }),
-		member("ICertificates Certificates", func(v *deploymentView) csharp.Value { return csharp.Ref((*certificatesView)(v)) }),
+		member("IReadOnlyDictionary<string, X509Certificate2> Certificates", func(v *deploymentView) csharp.Value { return (*State)(v).netCertificates() }),
 		member("ISustainabilityInfo SustainabilityInfo", func(*deploymentView) csharp.Value { return csharp.Value{} }),
 	}},
 	{Decl: "interface ISustainabilityInfo", Members: []csharp.Member{
@@ -130,31 +130,6 @@ var contextInfos = []csharp.TypeDef{
 		member("string Id", func(d *DeploymentInfo) csharp.Value { return orNull(d.GatewayID) }),
 		member("string InstanceId", func(d *DeploymentInfo) csharp.Value { return orNull(d.InstanceID) }),
 		member("bool IsManaged", func(d *DeploymentInfo) csharp.Value { return csharp.Boolean(d.Managed) }),
-	}},
-	{Decl: "interface ICertificates", Is: is[*certificatesView], Members: []csharp.Member{
-		{Sig: "X509Certificate2 this[string key]", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			v, ok := (*State)(a[0].R.(*certificatesView)).netCertificate(a[1].S)
-			if !ok {
-				missingKey()
-			}
-			return v
-		}},
-		{Sig: "bool ContainsKey(string key)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			_, ok := (*State)(a[0].R.(*certificatesView)).netCertificate(a[1].S)
-			return csharp.Boolean(ok)
-		}},
-		{Sig: "bool TryGetValue(string key, out X509Certificate2 value)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			v, ok := (*State)(a[0].R.(*certificatesView)).netCertificate(a[1].S)
-			a[2] = v
-			return csharp.Boolean(ok)
-		}},
-		member("IEnumerable<string> Keys", func(v *certificatesView) csharp.Value {
-			if v.Host.Certificates == nil {
-				return csharp.Strings(nil)
-			}
-			return csharp.Strings(v.Host.Certificates.IDs())
-		}),
-		member("IEnumerable<X509Certificate2> Values", func(v *certificatesView) csharp.Value { return csharp.Ref(v) }),
 	}},
 	{Decl: "interface IGraphQLContext", Is: is[*GraphQLInfo], Members: []csharp.Member{
 		member("JObject Arguments", func(g *GraphQLInfo) csharp.Value { return jsonOrNull(g.Arguments) }),
@@ -173,40 +148,27 @@ func subscriptionsLimit(p *ProductInfo) csharp.Value {
 	return csharp.Ref(int32(*p.SubscriptionsLimit))
 }
 
-// netCertificate gives a certificate of the service by its id, or by its thumbprint.
-func (s *State) netCertificate(key string) (csharp.Value, bool) {
-	h := s.Host.Certificates
-	if h == nil {
-		return csharp.Value{}, false
-	}
-	c, ok := h.ByID(key)
-	if !ok {
-		c, ok = h.ByThumbprint(key)
-	}
-	leaf := leafOf(c)
-	if !ok || leaf == nil {
-		return csharp.Value{}, false
-	}
-	return netCertificate(leaf, c.PrivateKey), true
-}
-
-// Iter walks over the certificates.
-func (v *certificatesView) Iter(*csharp.Machine) func() (csharp.Value, bool) {
-	s, i := (*State)(v), 0
-	var ids []string
-	if v.Host.Certificates != nil {
-		ids = v.Host.Certificates.IDs()
-	}
-	return func() (csharp.Value, bool) {
-		for i < len(ids) {
-			i++
-			if c, ok := s.netCertificate(ids[i-1]); ok {
-				return c, true
+// netCertificates gives the service's certificates by their ids.
+func (s *State) netCertificates() csharp.Value {
+	d := dotnet.NewDict(csharp.StringT, certificateType(), false)
+	if h := s.Host.Certificates; h != nil {
+		for _, id := range h.IDs() {
+			c, ok := h.ByID(id)
+			if leaf := leafOf(c); ok && leaf != nil {
+				d.Set(netString(id), netCertificate(leaf, c.PrivateKey))
 			}
 		}
-		return csharp.Value{}, false
 	}
+	return csharp.Ref(d)
 }
+
+var certificateType = sync.OnceValue(func() *csharp.Type {
+	t, err := baseLibrary().Type("X509Certificate2")
+	if err != nil {
+		return csharp.Object
+	}
+	return t
+})
 
 func jsonOrNull(b []byte) csharp.Value {
 	if len(b) == 0 {

@@ -1,7 +1,6 @@
 package policy
 
 import (
-	"encoding/base64"
 	"strings"
 
 	"tandem/internal/csharp"
@@ -293,17 +292,4 @@ func hostPort(u exchange.URL) (string, int) {
 		return host[:i], n
 	}
 	return host, port
-}
-
-// basic reads "Basic base64(user:password)".
-func basic(s string) (user, password string, ok bool) {
-	scheme, rest, _ := strings.Cut(strings.TrimSpace(s), " ")
-	if !strings.EqualFold(scheme, "Basic") {
-		return "", "", false
-	}
-	b, err := base64.StdEncoding.DecodeString(strings.TrimSpace(rest))
-	if err != nil {
-		return "", "", false
-	}
-	return strings.Cut(string(b), ":")
 }

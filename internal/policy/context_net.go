@@ -10,9 +10,8 @@ import (
 	"strings"
 	"time"
 
-	"software.sslmate.com/src/go-pkcs12"
-
 	"tandem/internal/csharp"
+	"tandem/internal/csharp/dotnet"
 	"tandem/internal/exchange"
 )
 
@@ -23,8 +22,6 @@ var (
 	parseObject     = &helper{src: "@(JObject.Parse(it))", typ: "string"}
 	parseToken      = &helper{src: "@(JToken.Parse(it))", typ: "string"}
 	parseDictionary = &helper{src: "@(JsonConvert.DeserializeObject<Dictionary<string, object>>(it))", typ: "string"}
-	rawCertificate  = &helper{src: "@(new X509Certificate2(it))", typ: "byte[]"}
-	makeURI         = &helper{src: "@(new Uri(it))", typ: "string"}
 	tokenJSON       = &helper{src: "@(it.ToString(Formatting.None))", typ: "JToken"}
 	bodyParsers     = map[string]*helper{
 		"JObject":   parseObject,
@@ -36,7 +33,13 @@ var (
 	}
 )
 
-func uriOf(s string) csharp.Value { return throwing(makeURI.run(netString(s))) }
+func uriOf(s string) csharp.Value {
+	v, ok := dotnet.NewURI(s)
+	if !ok {
+		csharp.Throw("UriFormatException", "Invalid URI: The format of the URI could not be determined.")
+	}
+	return v
+}
 
 func statusText(code int) string { return http.StatusText(code) }
 
@@ -87,8 +90,8 @@ func encodeBoxed(v any) ([]byte, error) {
 		}
 		b, err := json.Marshal(storedResponse{Status: v.Status, Reason: v.Reason, Header: v.Header, Body: body})
 		return append([]byte("r"), b...), err
-	case *jwtObject:
-		return append([]byte("w"), v.text...), nil
+	case *dotnet.Jwt:
+		return append([]byte("w"), v.Raw...), nil
 	}
 	t := csharp.TypeOf(v)
 	switch t.String() {
@@ -141,7 +144,7 @@ func decodeBoxed(b []byte) (any, error) {
 		err := json.Unmarshal(b[1:], &r)
 		return &Answer{Response: exchange.Response{Message: exchange.Message{Header: r.Header, Body: exchange.Bytes(r.Body)}, Status: r.Status, Reason: r.Reason}}, err
 	case 'w':
-		j, _ := parseJWT(text)
+		j, _ := dotnet.ReadJwt(text)
 		return j, nil
 	case 'j':
 		v, err := parseToken.run(netString(text))
@@ -194,11 +197,7 @@ func formContent(s string) csharp.Value { return throwing(parseForm.run(netStrin
 
 // netCertificate makes an X509Certificate2.
 func netCertificate(c *x509.Certificate, key crypto.PrivateKey) csharp.Value {
-	pfx, err := pkcs12.Passwordless.Encode(key, c, nil, "")
-	if key == nil || err != nil {
-		return throwing(rawCertificate.run(csharp.BytesValue(c.Raw)))
-	}
-	return throwing(rawCertificate.run(csharp.BytesValue(pfx)))
+	return csharp.Ref(&dotnet.Certificate{X509: c, Key: key})
 }
 
 // quoteJSON writes a JSON string.

@@ -3,25 +3,19 @@ package policy
 import (
 	"encoding/base64"
 	"encoding/json"
-	"sort"
 	"strconv"
 	"strings"
 	"time"
 
 	"tandem/internal/csharp"
+	"tandem/internal/csharp/dotnet"
 )
 
-// jwtObject is a JSON Web Token, read but not verified: what AsJwt gives and validate-jwt stores.
+// jwtObject is a JSON Web Token, read but not verified: what validate-jwt checks.
 type jwtObject struct {
 	header, payload map[string]any
 	text            string
 }
-
-// NetType implements csharp.Typed.
-func (j *jwtObject) NetType() *csharp.Type { return contextType("Jwt") }
-
-// NetString implements csharp.Texter.
-func (j *jwtObject) NetString() string { return j.text }
 
 // parseJWT reads a compact token, with or without "Bearer " in front. It verifies nothing.
 func parseJWT(s string) (*jwtObject, bool) {
@@ -82,13 +76,6 @@ func claimText(v any) string {
 	return string(b)
 }
 
-func (j *jwtObject) str(name string) csharp.Value {
-	if vs := j.claim(name); vs != nil {
-		return netString(strings.Join(vs, ","))
-	}
-	return csharp.Value{}
-}
-
 func (j *jwtObject) time(name string) time.Time {
 	if n, ok := j.payload[name].(json.Number); ok {
 		if f, err := n.Float64(); err == nil && f > 0 && f < 1e11 {
@@ -98,85 +85,7 @@ func (j *jwtObject) time(name string) time.Time {
 	return time.Time{}
 }
 
-// claimsView is Jwt.Claims.
-type claimsView jwtObject
-
-func (c *claimsView) names() []string {
-	var out []string
-	for k := range c.payload {
-		out = append(out, k)
-	}
-	sort.Strings(out)
-	return out
-}
-
-// Iter walks over the claims as pairs of a name and its values.
-func (c *claimsView) Iter(*csharp.Machine) func() (csharp.Value, bool) {
-	names, i := c.names(), 0
-	return func() (csharp.Value, bool) {
-		if i == len(names) {
-			return csharp.Value{}, false
-		}
-		i++
-		return stringsPair(names[i-1], (*jwtObject)(c).claim(names[i-1])), true
-	}
-}
-
-// basicObject is BasicAuthCredentials.
-type basicObject struct{ user, password string }
-
 var contextTokens = []csharp.TypeDef{
-	{Decl: "interface IClaims : IEnumerable<KeyValuePair<string, string[]>>", Is: is[*claimsView], Members: []csharp.Member{
-		{Sig: "string[] this[string key]", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			vs := (*jwtObject)(a[0].R.(*claimsView)).claim(a[1].S)
-			if vs == nil {
-				missingKey()
-			}
-			return csharp.Strings(vs)
-		}},
-		{Sig: "string[] GetValueOrDefault(string key, string[] defaultValue)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			if vs := (*jwtObject)(a[0].R.(*claimsView)).claim(a[1].S); vs != nil {
-				return csharp.Strings(vs)
-			}
-			return a[2]
-		}},
-		{Sig: "string GetValueOrDefault(string key, string defaultValue = null)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			if vs := (*jwtObject)(a[0].R.(*claimsView)).claim(a[1].S); vs != nil {
-				return netString(strings.Join(vs, ","))
-			}
-			return a[2]
-		}},
-		{Sig: "bool ContainsKey(string key)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			_, ok := a[0].R.(*claimsView).payload[a[1].S]
-			return csharp.Boolean(ok)
-		}},
-		{Sig: "bool TryGetValue(string key, out string[] value)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			vs := (*jwtObject)(a[0].R.(*claimsView)).claim(a[1].S)
-			if vs != nil {
-				a[2] = csharp.Strings(vs)
-			}
-			return csharp.Boolean(vs != nil)
-		}},
-		member("int Count", func(c *claimsView) csharp.Value { return csharp.Int(len(c.payload)) }),
-		member("IEnumerable<string> Keys", func(c *claimsView) csharp.Value { return csharp.Strings(c.names()) }),
-	}},
-	{Decl: "class Jwt", Is: is[*jwtObject], Members: []csharp.Member{
-		member("string Algorithm", func(j *jwtObject) csharp.Value { return orNull(claimText(j.header["alg"])) }),
-		member("string Type", func(j *jwtObject) csharp.Value { return orNull(claimText(j.header["typ"])) }),
-		member("IEnumerable<string> Audiences", func(j *jwtObject) csharp.Value { return csharp.Strings(j.claim("aud")) }),
-		member("IClaims Claims", func(j *jwtObject) csharp.Value { return csharp.Ref((*claimsView)(j)) }),
-		member("Nullable<DateTime> ExpirationTime", func(j *jwtObject) csharp.Value { return nullableTime(j.time("exp")) }),
-		member("Nullable<DateTime> NotBefore", func(j *jwtObject) csharp.Value { return nullableTime(j.time("nbf")) }),
-		member("Nullable<DateTime> IssuedAt", func(j *jwtObject) csharp.Value { return nullableTime(j.time("iat")) }),
-		member("string Id", func(j *jwtObject) csharp.Value { return j.str("jti") }),
-		member("string Issuer", func(j *jwtObject) csharp.Value { return j.str("iss") }),
-		member("string Subject", func(j *jwtObject) csharp.Value { return j.str("sub") }),
-	}},
-	{Decl: "class BasicAuthCredentials", Is: is[*basicObject], Members: []csharp.Member{
-		member("string UserId", func(b *basicObject) csharp.Value { return netString(b.user) }),
-		member("string Username", func(b *basicObject) csharp.Value { return netString(b.user) }),
-		member("string Password", func(b *basicObject) csharp.Value { return netString(b.password) }),
-	}},
 	{Decl: "class Authorization", Is: is[*Authorization], Members: []csharp.Member{
 		member("string AccessToken", func(a *Authorization) csharp.Value { return orNull(a.AccessToken) }),
 		member("IReadOnlyDictionary<string, object> Claims", func(a *Authorization) csharp.Value {
@@ -184,34 +93,14 @@ var contextTokens = []csharp.TypeDef{
 			return throwing(parseDictionary.run(netString(string(b))))
 		}),
 	}},
-	{Decl: "static class PolicyExtensions", Members: []csharp.Member{
-		{Sig: "Jwt AsJwt(this string input)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			j, ok := parseJWT(a[0].S)
-			if !ok {
-				return csharp.Value{}
+	{Decl: "static class DictionaryExtensions", Members: []csharp.Member{
+		{Sig: "string[] GetValueOrDefault(this IReadOnlyDictionary<string, string[]> dictionary, string key, string[] defaultValue)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
+			if d, ok := a[0].R.(*dotnet.Dict); ok {
+				if v, ok := d.Get(a[1]); ok {
+					return v
+				}
 			}
-			return csharp.Ref(j)
-		}},
-		{Sig: "bool TryParseJwt(this string input, out Jwt result)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			j, ok := parseJWT(a[0].S)
-			if ok {
-				a[1] = csharp.Ref(j)
-			}
-			return csharp.Boolean(ok)
-		}},
-		{Sig: "BasicAuthCredentials AsBasic(this string input)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			u, p, ok := basic(a[0].S)
-			if !ok {
-				return csharp.Value{}
-			}
-			return csharp.Ref(&basicObject{u, p})
-		}},
-		{Sig: "bool TryParseBasic(this string input, out BasicAuthCredentials result)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			u, p, ok := basic(a[0].S)
-			if ok {
-				a[1] = csharp.Ref(&basicObject{u, p})
-			}
-			return csharp.Boolean(ok)
+			return a[2]
 		}},
 	}},
 	{Decl: "static class FormExtensions", Members: []csharp.Member{

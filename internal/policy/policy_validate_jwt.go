@@ -3,6 +3,7 @@ package policy
 import (
 	"strings"
 
+	"tandem/internal/csharp/dotnet"
 	"tandem/internal/policy/markup"
 )
 
@@ -196,7 +197,11 @@ func (t *tokenCheck) run(s *State) error {
 		}
 	}
 	if t.variable != "" {
-		s.vars.set(t.variable, j)
+		if v, ok := dotnet.ReadJwt(j.text); ok {
+			s.vars.set(t.variable, v)
+		} else {
+			s.vars.set(t.variable, j.text)
+		}
 	}
 	return nil
 }

@@ -1,6 +1,7 @@
 package markup
 
 import (
+	"sort"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -64,10 +65,10 @@ func decode(s string, base int) (string, []mark) {
 	for i := 0; i < len(s); {
 		if s[i] == '&' {
 			if r, n := entity(s[i:]); n > 0 {
-				marks = append(marks, mark{b.Len(), base + i})
+				marks = append(marks, mark{text: b.Len(), src: base + i})
 				b.WriteString(r)
 				i += n
-				marks = append(marks, mark{b.Len(), base + i})
+				marks = append(marks, mark{text: b.Len(), src: base + i})
 				continue
 			}
 		}
@@ -82,16 +83,17 @@ func decode(s string, base int) (string, []mark) {
 	return b.String(), marks
 }
 
-// sourceOf turns an offset in decoded text back into one in the source, given decode's marks.
+// sourceOf turns an offset in decoded text back into one in the source, given the marks.
 func sourceOf(marks []mark, base, i int) int {
-	off := base + i
-	for _, m := range marks {
-		if m.text > i {
-			break
-		}
-		off = m.src + i - m.text
+	n := sort.Search(len(marks), func(k int) bool { return marks[k].text > i })
+	if n == 0 {
+		return base + i
 	}
-	return off
+	m := marks[n-1]
+	if m.flat {
+		return m.src
+	}
+	return m.src + i - m.text
 }
 
 // Decode replaces the entities of s.

@@ -33,16 +33,11 @@ func (v Value) Substitute(lookup func(name string) (string, bool)) Value {
 		}
 		v.copyMarks(&marks, from, open, b.Len())
 		b.WriteString(v.Text[from:open])
-		at := v.sourceAt(open)
-		for k := range value { // every byte of it stands at the braces
-			if k == 0 || k%64 == 0 {
-				marks = append(marks, mark{b.Len() + k, at})
-			}
-		}
+		marks = append(marks, mark{text: b.Len(), src: v.sourceAt(open), flat: true})
 		b.WriteString(value)
 		from = open + end
 		i = from
-		marks = append(marks, mark{b.Len(), v.sourceAt(from)})
+		marks = append(marks, mark{text: b.Len(), src: v.sourceAt(from)})
 	}
 	if from == 0 {
 		return v
@@ -67,10 +62,10 @@ func (v Value) sourceAt(i int) int { return sourceOf(v.marks, v.Pos.Offset, i) }
 
 // copyMarks carries the marks of v.Text[from:to] over to a text in which it stands at offset at.
 func (v Value) copyMarks(marks *[]mark, from, to, at int) {
-	*marks = append(*marks, mark{at, v.sourceAt(from)})
+	*marks = append(*marks, mark{text: at, src: v.sourceAt(from)})
 	for _, m := range v.marks {
 		if m.text > from && m.text < to {
-			*marks = append(*marks, mark{m.text - from + at, m.src})
+			*marks = append(*marks, mark{m.text - from + at, m.src, m.flat})
 		}
 	}
 }

@@ -78,20 +78,19 @@ type Value struct {
 	doc         *Document
 }
 
-// mark says that from text offset text on, characters stand at source offset src and following.
-type mark struct{ text, src int }
+// mark says that from text offset text on, characters stand at source offset src and following; or, where flat is set,
+// all at src: a named value was put in there.
+type mark struct {
+	text, src int
+	flat      bool
+}
 
 // At gives the place in the source of the byte Text[i].
 func (v Value) At(i int) Pos {
 	if v.doc == nil {
 		return v.Pos
 	}
-	off := v.Pos.Offset + i
-	if n := sort.Search(len(v.marks), func(k int) bool { return v.marks[k].text > i }); n > 0 {
-		m := v.marks[n-1]
-		off = m.src + i - m.text
-	}
-	return v.doc.At(off)
+	return v.doc.At(sourceOf(v.marks, v.Pos.Offset, i))
 }
 
 // At gives the place of a byte offset in the source.
