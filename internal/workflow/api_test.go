@@ -240,6 +240,19 @@ func TestRetention(t *testing.T) {
 		if err != nil || len(runs) > 6 || len(runs) < 5 || len(l.Documents) != len(runs) {
 			t.Errorf("%d runs and %d records are kept", len(runs), len(l.Documents))
 		}
+		// Of a workflow that was deleted nothing stays.
+		skipped := write(historyPrefix("s/g/w", "R")+"1", historyDoc{ID: "1", Time: c.Clock.Now()})
+		if _, err := c.Store.Commit(t.Context(), store.Batch{Delete: []string{workflowKey("s/g/w"), triggerKey("s/g/w", "R")}, Put: []store.Write{skipped}}); err != nil {
+			t.Fatal(err)
+		}
+		stop = start()
+		c.Clock.Sleep(t.Context(), 2*time.Hour)
+		synctest.Wait()
+		stop()
+		l, err = c.Store.List(t.Context(), "logic", store.ListOptions{})
+		if err != nil || len(l.Documents) != 1 || l.Documents[0].Key != engineKey {
+			t.Errorf("%d documents are left", len(l.Documents))
+		}
 	})
 }
 

@@ -191,7 +191,7 @@ func (x *executor) sweepOnce(ctx context.Context) error {
 			}
 		}
 	}
-	return nil
+	return x.sweepRest(ctx, oldest)
 }
 
 // forget deletes a run: its journal first, so that a crash leaves nothing that is not found again.
