@@ -52,7 +52,9 @@ func anyBad(args []argument) bool {
 }
 
 func (b *binder) call(x *expr) *bound {
+	b.invoked = x.x
 	callee := b.expr(x.x)
+	b.invoked = nil
 	if callee.group == nil {
 		if callee.names != nil && callee.names.Kind == KindBad || callee.value() && callee.t.Kind == KindBad {
 			b.arguments(x.args) // to report what is wrong with them

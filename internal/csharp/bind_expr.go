@@ -232,6 +232,9 @@ func (b *binder) instanceMember(x *expr, left *bound, types []*Type) *bound {
 	if t.Kind == KindDelegate && x.name == "Invoke" {
 		return left
 	}
+	if len(ms) > 0 && ms[0].m.kind == mProperty && b.invoked == x && ms[0].m.ret.Kind != KindDelegate && len(b.lib.extensions[x.name]) > 0 {
+		ms = nil
+	}
 	if len(ms) > 0 && ms[0].m.kind == mProperty {
 		if ms[0].m.static {
 			return b.report(x.pos, "type", t.String()+"."+x.name, "%s.%s belongs to the type; write %s.%s", t, x.name, t, x.name)

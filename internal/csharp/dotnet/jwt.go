@@ -174,6 +174,16 @@ func jwtTypes() []def {
 				return yes(c != nil)
 			})),
 			f("string GetValueOrDefault(this IReadOnlyDictionary<string, string[]> dictionary, string key, string defaultValue = null)", pure(func(a []val) val { return joined(a, a[2]) })),
+			f("V GetValueOrDefault<K, V>(this IReadOnlyDictionary<K, V> dictionary, K key, V defaultValue)", pure(func(a []val) val {
+				d, ok := a[0].R.(*Dict)
+				if !ok {
+					csharp.ThrowNull("dictionary")
+				}
+				if v, ok := d.Get(a[1]); ok {
+					return v
+				}
+				return a[2]
+			})),
 		}},
 	}
 }
