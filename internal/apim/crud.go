@@ -2,7 +2,6 @@ package apim
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"net/http"
@@ -50,6 +49,9 @@ func (p *Provider) put(ctx context.Context, s *Service, k *Kind, ids []string, r
 		if w.New() && !k.Always200 {
 			status = http.StatusCreated
 		}
+		if patch && k.PatchEmpty {
+			return &arm.Response{Status: http.StatusNoContent, Header: http.Header{"ETag": {w.Doc.etag()}}}, nil
+		}
 		return p.entity(ctx, s, k, w.Doc, r, status)
 	}
 }
@@ -74,6 +76,9 @@ func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []strin
 		}
 	case err != nil:
 		return nil, err
+	}
+	if b, ok := k.Rules.(builtIn); ok && w.Old == nil {
+		w.Old = b.BuiltIn(k, w.IDs) // revision 0: it exists, but was never written
 	}
 	if w.Old == nil && patch {
 		return nil, notFound(k, ids[len(ids)-1])
@@ -140,7 +145,10 @@ func (w *Write) requireParent(ctx context.Context, i int) error {
 	lits := strings.Split(w.Kind.typ, ".")
 	typ := strings.Join(lits[:i+1], ".")
 	parent := w.Service.Table.ByType(typ)
-	if parent == nil || parent.typ == "notifications" || parent.typ == "workspaces.notifications" {
+	if parent == nil {
+		return nil
+	}
+	if _, ok := parent.Rules.(builtIns); ok { // it exists from the start
 		return nil
 	}
 	ids := w.IDs[:i+1]
@@ -172,7 +180,7 @@ func (w *Write) reference(ctx context.Context, ref Reference) error {
 	}
 	path := w.Service.relative(text)
 	place(w.Doc.Properties, ref.Property, path)
-	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	first, _, _ := strings.Cut(inWorkspace(path), "/")
 	if len(ref.Collections) > 0 {
 		found := false
 		for _, c := range ref.Collections {
@@ -182,10 +190,19 @@ func (w *Write) reference(ctx context.Context, ref Reference) error {
 			return invalid(ref.Property, "%s does not name one of %s", text, strings.Join(ref.Collections, ", "))
 		}
 	}
-	if !strings.Contains(strings.TrimPrefix(path, "/"), "/") { // "/apis": all of them
+	if rest := inWorkspace(path); !strings.Contains(rest, "/") && rest != "" || path == "/" { // "/apis": all of them
 		return nil
 	}
 	return w.Require(ctx, path, ref.Property)
+}
+
+// inWorkspace is a path without the workspace in front: "apis/echo" of "/workspaces/team/apis/echo".
+func inWorkspace(path string) string {
+	path = strings.TrimPrefix(path, "/")
+	if len(path) > len("workspaces/") && strings.EqualFold(path[:len("workspaces/")], "workspaces/") {
+		_, path, _ = strings.Cut(path[len("workspaces/"):], "/")
+	}
+	return path
 }
 
 // relative turns a full id of a resource of this service, or a short one, into "/collection/name…".
@@ -264,7 +281,7 @@ func (p *Provider) get(ctx context.Context, s *Service, k *Kind, ids []string, r
 		return nil, err
 	}
 	if r.Method == http.MethodHead {
-		if k.Existence {
+		if k.Existence && !k.Head200 {
 			return &arm.Response{Status: http.StatusNoContent}, nil
 		}
 		return &arm.Response{Status: http.StatusOK, Header: http.Header{"ETag": {doc.etag()}}}, nil
@@ -377,35 +394,6 @@ func (s *Service) below(ctx context.Context, k *Kind, ids []string) ([]string, e
 		}
 	}
 	return keys, nil
-}
-
-// entity writes one resource as Azure does.
-func (p *Provider) entity(ctx context.Context, s *Service, k *Kind, doc *Document, r *arm.Request, status int) (*arm.Response, error) {
-	res, err := p.view(ctx, s, k, doc, r)
-	if err != nil {
-		return nil, err
-	}
-	return &arm.Response{Status: status, Header: http.Header{"ETag": {doc.etag()}}, Body: res}, nil
-}
-
-func (p *Provider) view(ctx context.Context, s *Service, k *Kind, doc *Document, r *arm.Request) (*arm.Resource, error) {
-	v := &View{Service: s, Kind: k, Request: r, Doc: doc, Properties: clone(doc.Properties)}
-	for _, ref := range k.References {
-		if path, ok := lookup(v.Properties, ref.Property).(string); ok && path != "" && !ref.Short {
-			place(v.Properties, ref.Property, s.ID.String()+path)
-		}
-	}
-	if k.Rules != nil {
-		if err := k.Rules.View(ctx, v); err != nil {
-			return nil, err
-		}
-	}
-	raw, err := json.Marshal(v.Properties)
-	if err != nil {
-		return nil, err
-	}
-	ids := s.shownIDs(ctx, k, doc.IDs)
-	return &arm.Resource{ID: s.resourceID(k, ids), Name: ids[len(ids)-1], Type: k.ARMType(), Properties: raw}, nil
 }
 
 // reveal answers the secrets of a resource (law 7).

@@ -4,6 +4,7 @@
 package apim
 
 import (
+	"maps"
 	"strings"
 )
 
@@ -38,6 +39,14 @@ type Kind struct {
 	Properties []string
 	// Always200: PUT answers 200 on creation too (settings that exist from the start).
 	Always200 bool
+	// Head200: the HEAD of a link answers 200, where others of its sort answer 204.
+	Head200 bool
+	// PatchEmpty: PATCH answers 204 without a body.
+	PatchEmpty bool
+	// FilterAlso are fields of filters that are no properties.
+	FilterAlso []string
+	// StoredOnly says why changing the resource changes nothing but later reads of it; empty where it has an effect.
+	StoredOnly string
 	// Rules are what the table cannot say; nil where there are none.
 	Rules Rules
 
@@ -45,6 +54,7 @@ type Kind struct {
 	typ        string // "apis.operations"
 	params     []string
 	constant   string
+	fields     map[string]bool // that lists can be filtered by
 }
 
 // Reference is a property that holds the id of another resource: "/products/starter" or a full ARM id. It is kept as
@@ -119,6 +129,12 @@ func NewTable() *Table {
 		}
 		if k.Workspace {
 			add(k.inWorkspace())
+		}
+	}
+	for _, k := range t.Kinds {
+		k.fields = fieldsOf(k)
+		if l, ok := k.Rules.(linkRules); ok { // a link shows its target
+			maps.Copy(k.fields, fieldsOf(t.ByType(l.target)))
 		}
 	}
 	return t

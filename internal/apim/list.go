@@ -3,11 +3,21 @@ package apim
 import (
 	"context"
 	"net/http"
+	"strconv"
 	"strings"
 
 	"tandem"
 	"tandem/internal/arm"
 	"tandem/internal/store"
+)
+
+const (
+	// pageSize is how many resources a list answers at once, as Azure's.
+	pageSize = 100
+	// readSize is how many documents are read from the store at once.
+	readSize = 250
+	// countAhead bounds how many documents after the page are looked at to count a list. Longer lists have no count.
+	countAhead = 1000
 )
 
 func (p *Provider) listHandler(k *Kind) arm.Handler {
@@ -22,20 +32,261 @@ func (p *Provider) listHandler(k *Kind) arm.Handler {
 				parents = append(parents, v)
 			}
 		}
-		docs, err := p.collection(ctx, s, k, parents)
+		if parents, err = p.parents(ctx, s, k, parents); err != nil {
+			return nil, err
+		}
+		l, err := newListing(s, k, r)
 		if err != nil {
 			return nil, err
 		}
-		items := make([]any, 0, len(docs))
-		for _, d := range docs {
-			res, err := p.view(ctx, s, s.Table.row(k, d), d, r)
-			if err != nil {
-				return nil, err
-			}
-			items = append(items, res)
+		if b, ok := k.Rules.(builtIns); ok {
+			err = p.listWithBuiltIns(ctx, l, b, parents)
+		} else {
+			err = l.scan(ctx, collectionPrefix(k.typ, parents))
 		}
-		return page(r, items)
+		if err != nil {
+			return nil, err
+		}
+		return l.response()
 	}
+}
+
+// parents turns the ids in front of a collection into those of storage, and demands that the resource exists.
+func (p *Provider) parents(ctx context.Context, s *Service, k *Kind, parents []string) ([]string, error) {
+	if len(parents) == 0 {
+		return parents, nil
+	}
+	lits := strings.Split(k.typ, ".")
+	parent := s.Table.ByType(strings.Join(lits[:len(parents)], "."))
+	if parent == nil {
+		return parents, nil
+	}
+	doc, err := p.find(ctx, s, parent, parents)
+	if err != nil {
+		return nil, err
+	}
+	parents = doc.IDs
+	if at := apiIDAt(lits); at >= 0 && at < len(parents) && rootChild(lits, at) {
+		parents = append([]string(nil), parents...)
+		parents[at], _ = SplitRevision(parents[at])
+	}
+	return parents, nil
+}
+
+// listing collects one page of a list.
+type listing struct {
+	viewer   *viewer
+	kind     *Kind
+	filter   *arm.Filter
+	keep     []func(ctx context.Context, e *entityView) (bool, error) // further conditions of the query
+	expand   func(ctx context.Context, e *entityView) error
+	page     arm.Page
+	size     int
+	after    string // key of the last document of the page before
+	matched  int    // documents that match, of this page and the ones before
+	last     string // key of the page's last document
+	items    []any
+	more     bool
+	counted  bool
+	lookedAt int // after the page was full
+}
+
+// newListing reads $filter, $top, $skip, $orderby and the flags of a list.
+func newListing(s *Service, k *Kind, r *arm.Request) (*listing, error) {
+	l := &listing{viewer: newViewer(s, r), kind: k, size: pageSize, items: []any{}}
+	var err error
+	if l.page, err = r.Page(); err != nil {
+		return nil, err
+	}
+	if l.page.Top > 0 && l.page.Top < l.size {
+		l.size = l.page.Top
+	}
+	if l.page.Mark != "" {
+		n, after, ok := strings.Cut(l.page.Mark, " ")
+		seen, err := strconv.Atoi(n)
+		if !ok || err != nil || seen < 0 {
+			return nil, arm.Errorf(http.StatusBadRequest, "InvalidSkipToken", "The $skipToken is not of this list; follow nextLink as it is.")
+		}
+		l.matched, l.after, l.page.Skip = seen, after, 0
+	}
+	if order := strings.Fields(r.Query["$orderby"]); len(order) > 0 && (!strings.EqualFold(order[0], "name") && !strings.EqualFold(order[0], "id") || len(order) > 1 && !strings.EqualFold(order[1], "asc")) {
+		return nil, arm.Errorf(http.StatusBadRequest, "InvalidQueryParameter", "The list cannot be ordered by '%s'; lists are in the order of their names.", r.Query["$orderby"])
+	}
+	if l.filter, err = parseFilter(k, r); err != nil {
+		return nil, err
+	}
+	if l.viewer.flag("isKeyVaultRefreshFailed") {
+		l.keep = append(l.keep, keyVaultFailed)
+	}
+	if scope := r.Query["scope"]; scope != "" && strings.HasSuffix("."+k.typ, ".tags") {
+		l.keep = append(l.keep, usedIn(l.viewer, scope))
+	}
+	l.expand = l.expansion()
+	return l, nil
+}
+
+// parseFilter reads $filter and refuses fields that the kind does not have, even where the list is empty.
+func parseFilter(k *Kind, r *arm.Request) (*arm.Filter, error) {
+	text := strings.TrimSpace(r.Query["$filter"])
+	if text == "" {
+		return nil, nil
+	}
+	f, err := arm.ParseFilter(text)
+	if err != nil {
+		return nil, err
+	}
+	probe := &entityView{kind: k, Properties: map[string]any{}}
+	for _, field := range f.Fields() {
+		if _, known := probe.field(field); !known {
+			return nil, arm.Errorf(http.StatusBadRequest, "InvalidFilter", "The $filter '%.200s' is invalid: %s cannot be filtered by '%s'.", text, k.collection, field)
+		}
+	}
+	return f, nil
+}
+
+// add takes one resource into the page, or counts it. It returns false when enough was seen.
+func (l *listing) add(ctx context.Context, k *Kind, doc *Document) (bool, error) {
+	full := len(l.items) == l.size
+	if full {
+		if l.lookedAt++; l.lookedAt > countAhead {
+			return false, nil
+		}
+		if l.more = l.more || l.filter == nil && l.keep == nil; l.more && l.filter == nil && l.keep == nil {
+			l.matched++
+			return true, nil // a document is a match; it need not be read
+		}
+	}
+	view, err := l.viewer.show(ctx, k, doc)
+	if err != nil {
+		return false, err
+	}
+	if match, err := l.matches(ctx, view); err != nil || !match {
+		return err == nil, err
+	}
+	l.matched++
+	switch {
+	case full:
+		l.more = true
+	case l.page.Skip > 0:
+		l.page.Skip--
+	default:
+		if l.expand != nil {
+			if err := l.expand(ctx, view); err != nil {
+				return false, err
+			}
+		}
+		l.items, l.last = append(l.items, view), doc.Key
+	}
+	return true, nil
+}
+
+func (l *listing) matches(ctx context.Context, e *entityView) (bool, error) {
+	if l.filter != nil {
+		if ok, err := l.filter.Match(e.field); err != nil || !ok {
+			return false, err
+		}
+	}
+	for _, keep := range l.keep {
+		if ok, err := keep(ctx, e); err != nil || !ok {
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// scan reads a collection from the store, in the order of its keys, as far as the page needs.
+func (l *listing) scan(ctx context.Context, prefix string) error {
+	s := l.viewer.service
+	o := store.ListOptions{After: l.after, Limit: min(readSize, l.size+l.page.Skip+1)}
+	if o.After != "" && !strings.HasPrefix(o.After, prefix) {
+		return arm.Errorf(http.StatusBadRequest, "InvalidSkipToken", "The $skipToken is not of this list; follow nextLink as it is.")
+	}
+	for {
+		got, err := s.Space.List(ctx, prefix, o)
+		if err != nil {
+			return err
+		}
+		for _, d := range got.Documents {
+			o.After = d.Key
+			doc, err := Decode(d.Key, d)
+			if err != nil {
+				return err
+			}
+			if more, err := l.add(ctx, s.Table.row(l.kind, doc), doc); err != nil || !more {
+				return err
+			}
+		}
+		if !got.More {
+			l.counted = true
+			return nil
+		}
+		if l.page.Mark != "" && l.more { // only a list's first page counts ahead
+			return nil
+		}
+		o.Limit = readSize
+	}
+}
+
+// builtIns is a kind that has resources without their having been written.
+type builtIns interface {
+	// BuiltIns gives their ids below the parents.
+	BuiltIns(k *Kind, parents []string) [][]string
+}
+
+// listWithBuiltIns lists a short collection: what was written, and what exists from the start.
+func (p *Provider) listWithBuiltIns(ctx context.Context, l *listing, b builtIns, parents []string) error {
+	s := l.viewer.service
+	docs, err := s.List(ctx, l.kind.typ, parents)
+	if err != nil {
+		return err
+	}
+	written := map[string]bool{}
+	for _, d := range docs {
+		written[d.Key] = true
+	}
+	for _, ids := range b.BuiltIns(l.kind, parents) {
+		k := s.Table.row(l.kind, &Document{IDs: ids})
+		if !written[Key(k.typ, ids)] {
+			docs = append(docs, k.Rules.(builtIn).BuiltIn(k, ids))
+		}
+	}
+	return l.all(ctx, docs)
+}
+
+// all takes documents that are in memory.
+func (l *listing) all(ctx context.Context, docs []*Document) error {
+	for _, d := range docs {
+		if l.after != "" && d.Key <= l.after {
+			continue
+		}
+		if more, err := l.add(ctx, l.viewer.service.Table.row(l.kind, d), d); err != nil || !more {
+			return err
+		}
+	}
+	l.counted = true
+	return nil
+}
+
+func (l *listing) response() (*arm.Response, error) {
+	out := arm.List[any]{Value: l.items}
+	if l.counted {
+		count := int64(l.matched)
+		out.Count = &count
+	}
+	if l.more {
+		out.NextLink = l.viewer.request.NextLink(strconv.Itoa(l.seen()) + " " + l.last)
+	}
+	return &arm.Response{Status: http.StatusOK, Body: out}, nil
+}
+
+// seen is how many matches there are up to the page's end.
+func (l *listing) seen() int {
+	skip, _ := strconv.Atoi(l.viewer.request.Query["$skip"])
+	if l.page.Mark != "" {
+		n, _, _ := strings.Cut(l.page.Mark, " ")
+		skip, _ = strconv.Atoi(n)
+	}
+	return skip + len(l.items)
 }
 
 // row picks the row of a constant among several of one type.
@@ -49,26 +300,6 @@ func (t *Table) row(k *Kind, d *Document) *Kind {
 		}
 	}
 	return k
-}
-
-// collection reads all documents of a kind below their parents.
-func (p *Provider) collection(ctx context.Context, s *Service, k *Kind, parents []string) ([]*Document, error) {
-	if len(parents) > 0 {
-		lits := strings.Split(k.typ, ".")
-		parent := s.Table.ByType(strings.Join(lits[:len(parents)], "."))
-		if parent != nil && parent.typ != "notifications" {
-			doc, err := p.find(ctx, s, parent, parents)
-			if err != nil {
-				return nil, err
-			}
-			parents = doc.IDs
-			if at := apiIDAt(lits); at >= 0 && at < len(parents) && rootChild(lits, at) {
-				parents = append([]string(nil), parents...)
-				parents[at], _ = SplitRevision(parents[at])
-			}
-		}
-	}
-	return s.List(ctx, k.typ, parents)
 }
 
 // List reads the stored documents of a type below their parents (storage ids), in the order of their keys.
@@ -97,31 +328,42 @@ func (p *Provider) revisions(ctx context.Context, s *Service, k *Kind, ids []str
 	if err != nil {
 		return nil, err
 	}
-	name := root.Name()
-	l, err := s.Space.List(ctx, Key(k.typ, append(append([]string(nil), ids[:len(ids)-1]...), name))+";rev=", store.ListOptions{})
+	l, err := s.Space.List(ctx, Key(k.typ, append(append([]string(nil), ids[:len(ids)-1]...), root.Name()))+";rev=", store.ListOptions{})
 	if err != nil {
 		return nil, err
 	}
-	items := make([]any, 0, len(l.Documents))
+	filter, err := parseFilter(&Kind{Properties: []string{"apiRevision", "isCurrent", "description"}, collection: "revisions"}, r)
+	if err != nil {
+		return nil, err
+	}
+	items := []any{}
 	for _, d := range l.Documents {
 		doc, err := Decode(d.Key, d)
 		if err != nil {
 			return nil, err
 		}
 		_, rev := SplitRevision(doc.Name())
-		items = append(items, map[string]any{
+		item := map[string]any{
 			"apiId": "/apis/" + doc.Name(), "apiRevision": rev, "isCurrent": rev == root.String("current"), "isOnline": true,
 			"description": doc.String("apiRevisionDescription"), "privateUrl": "/" + doc.String("path") + ";rev=" + rev,
-		})
+			"createdDateTime": doc.Value("createdDateTime"), "updatedDateTime": doc.Value("updatedDateTime"),
+		}
+		if filter != nil {
+			ok, err := filter.Match(func(path string) (any, bool) { v, ok := arm.FoldGet(item, path); return v, ok })
+			if err != nil {
+				return nil, err
+			}
+			if !ok {
+				continue
+			}
+		}
+		items = append(items, item)
 	}
 	return page(r, items)
 }
 
-// pageSize is how many resources a list answers at once, as Azure's.
-const pageSize = 100
-
-// page answers one page of a list, with the count of all, as API Management does.
-func page(r *arm.Request, items []any) (*arm.Response, error) {
+// page answers one page of a list that is in memory, with the count of all, as API Management does.
+func page[T any](r *arm.Request, items []T) (*arm.Response, error) {
 	l, err := arm.Paginate(r, items, pageSize)
 	if err != nil {
 		return nil, err

@@ -36,6 +36,15 @@ type PolicyChecker interface {
 	Rewrite(text, format string) (string, error)
 }
 
+// PolicyDescriber is a PolicyChecker that can tell which policies there are.
+type PolicyDescriber interface{ Describe() []PolicyDescription }
+
+// PolicyDescription tells of one policy in which sections it may stand.
+type PolicyDescription struct {
+	Name, Description                   string
+	Inbound, Backend, Outbound, OnError bool
+}
+
 // PolicyProblem is one fault in a policy document.
 type PolicyProblem struct {
 	Element      string
@@ -66,7 +75,7 @@ func (p *Provider) Namespace() string { return Namespace }
 
 // Types implements arm.Provider.
 func (p *Provider) Types() []arm.TypeInfo {
-	out := []arm.TypeInfo{{Name: "service"}, {Name: "deletedServices"}, {Name: "checkNameAvailability"}}
+	out := []arm.TypeInfo{{Name: "service"}, {Name: "deletedServices"}, {Name: "checkNameAvailability"}, {Name: "gateways"}, {Name: "skus"}, {Name: "operations"}}
 	seen := map[string]bool{}
 	for _, k := range p.table.Kinds {
 		name := "service/" + strings.ReplaceAll(k.typ, ".", "/")
@@ -92,7 +101,7 @@ type entityAction func(ctx context.Context, s *Service, k *Kind, ids []string, r
 
 // Routes implements arm.Provider: the table, unrolled.
 func (p *Provider) Routes() []arm.Route {
-	routes := p.serviceRoutes()
+	routes := append(p.serviceRoutes(), p.callRoutes()...)
 	lists := map[string]bool{}
 	for _, k := range p.table.Kinds {
 		item := servicePath + "/" + k.Path
@@ -111,20 +120,34 @@ func (p *Provider) Routes() []arm.Route {
 			}
 			routes = append(routes, arm.Route{Method: method, Pattern: item, Handler: p.entityHandler(k, serve)})
 		}
-		if k.Has('L') && !lists[k.collection] || k.Existence && !lists[k.collection] {
+		if k.Has('L') && !lists[k.collection] {
 			lists[k.collection] = true
 			routes = append(routes, arm.Route{Method: "GET", Pattern: servicePath + "/" + k.collection, Handler: p.listHandler(k)})
 		}
 		if k.Reveal != "" {
 			routes = append(routes, arm.Route{Method: "POST", Pattern: item + "/" + k.Reveal, Handler: p.entityHandler(k, p.reveal)})
 		}
+		action := func(method, name string, serve entityAction) {
+			routes = append(routes, arm.Route{Method: method, Pattern: item + "/" + name, Handler: p.entityHandler(k, serve)})
+		}
 		switch k.typ {
+		case "gateways":
+			action("POST", "generateToken", p.gatewayToken)
+			action("POST", "regenerateKey", p.regenerateGatewayKey)
+		case "users":
+			action("POST", "token", p.userToken)
+			action("POST", "generateSsoUrl", p.ssoURL)
+		case "policyFragments", "workspaces.policyFragments":
+			action("POST", "listReferences", p.fragmentReferences)
 		case "subscriptions", "workspaces.subscriptions", "tenant":
-			routes = append(routes,
-				arm.Route{Method: "POST", Pattern: item + "/regeneratePrimaryKey", Handler: p.entityHandler(k, p.regenerate("primaryKey"))},
-				arm.Route{Method: "POST", Pattern: item + "/regenerateSecondaryKey", Handler: p.entityHandler(k, p.regenerate("secondaryKey"))})
+			action("POST", "regeneratePrimaryKey", p.regenerate("primaryKey"))
+			action("POST", "regenerateSecondaryKey", p.regenerate("secondaryKey"))
+			if k.typ == "tenant" {
+				action("POST", "git/regeneratePrimaryKey", p.regenerate("primaryKey"))
+				action("POST", "git/regenerateSecondaryKey", p.regenerate("secondaryKey"))
+			}
 		case "apis", "workspaces.apis":
-			routes = append(routes, arm.Route{Method: "GET", Pattern: item + "/revisions", Handler: p.entityHandler(k, p.revisions)})
+			action("GET", "revisions", p.revisions)
 		}
 	}
 	return routes

@@ -93,6 +93,8 @@ type View struct {
 	Request    *arm.Request
 	Doc        *Document
 	Properties map[string]any
+
+	viewer *viewer
 }
 
 // invalid is Azure's 400 ValidationError about one property.

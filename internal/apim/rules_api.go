@@ -146,13 +146,13 @@ func (w *Write) also(d *Document) error {
 
 func (apiRules) View(ctx context.Context, v *View) error {
 	_, rev := SplitRevision(v.Doc.Name())
-	root, err := v.Service.root(ctx, v.Doc.IDs)
+	current, err := v.viewer.current(ctx, v.Doc.IDs)
 	if err != nil {
 		return err
 	}
-	v.Properties["isCurrent"] = root.String("current") == rev
+	v.Properties["isCurrent"] = current == rev
 	v.Properties["isOnline"] = true
-	if set, ok := v.Properties["apiVersionSetId"].(string); ok && v.Request != nil && strings.EqualFold(v.Request.Query["expandapiversionset"], "true") {
+	if set, ok := v.Properties["apiVersionSetId"].(string); ok && v.viewer.flag("expandApiVersionSet") {
 		key, err := v.Service.keyOf(ctx, v.Service.relative(set))
 		if err != nil {
 			return err

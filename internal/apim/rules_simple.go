@@ -5,6 +5,8 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"strings"
+
+	"tandem"
 )
 
 // newKey makes a subscription or gateway key: 32 hexadecimal digits, as Azure's are.
@@ -197,28 +199,37 @@ type linkRules struct {
 	target string
 }
 
-func (l linkRules) Write(ctx context.Context, w *Write) error {
-	path := "/" + l.target + "/" + w.IDs[len(w.IDs)-1]
-	if strings.HasPrefix(w.Kind.typ, "workspaces.") {
-		path = "/workspaces/" + w.IDs[0] + path
+// path is the target's path: in the link's workspace, where the target's kind is one that workspaces have.
+func (l linkRules) path(t *Table, k *Kind, ids []string) string {
+	path := "/" + l.target + "/" + ids[len(ids)-1]
+	if strings.HasPrefix(k.typ, "workspaces.") && t.ByType("workspaces."+l.target) != nil {
+		path = "/workspaces/" + ids[0] + path
 	}
-	return w.Require(ctx, path, l.target)
+	return path
+}
+
+func (l linkRules) Write(ctx context.Context, w *Write) error {
+	return w.Require(ctx, l.path(w.Service.Table, w.Kind, w.IDs), l.target)
 }
 
 // View shows the target's own properties, as Azure does.
 func (l linkRules) View(ctx context.Context, v *View) error {
-	path := "/" + l.target + "/" + v.Doc.Name()
-	if strings.HasPrefix(v.Kind.typ, "workspaces.") {
-		path = "/workspaces/" + v.Doc.IDs[0] + path
-	}
+	path := l.path(v.Service.Table, v.Kind, v.Doc.IDs)
 	key, err := v.Service.keyOf(ctx, path)
-	if err != nil {
+	if err == nil {
+		var doc *Document
+		if doc, err = v.Service.read(ctx, key); err == nil {
+			var target *entityView
+			k, _ := v.Service.Table.ByPath(path)
+			if target, err = v.viewer.show(ctx, k, doc); err == nil {
+				v.Properties = target.Properties
+			}
+		}
+	}
+	if tandem.KindOf(err) == tandem.NotFound {
 		return nil // the target went away in between; the link alone is shown
 	}
-	if doc, err := v.Service.read(ctx, key); err == nil {
-		v.Properties = clone(doc.Properties)
-	}
-	return nil
+	return err
 }
 
 type gatewayRules struct{ noRules }
@@ -233,38 +244,3 @@ func (gatewayRules) Write(_ context.Context, w *Write) error {
 	return nil
 }
 
-type settingRules struct{ noRules }
-
-// BuiltIn is the setting of a service on which nothing was ever set.
-func (settingRules) BuiltIn(k *Kind, ids []string) *Document {
-	props := map[string]any{"enabled": false}
-	if k.constant == "delegation" {
-		props = map[string]any{"url": nil, "subscriptions": map[string]any{"enabled": false}, "userRegistration": map[string]any{"enabled": false}}
-	}
-	return &Document{IDs: ids, Key: Key(k.typ, ids), Type: k.typ, Properties: props}
-}
-
-type tenantRules struct{ noRules }
-
-func (tenantRules) BuiltIn(k *Kind, ids []string) *Document {
-	for _, n := range k.Names {
-		if strings.EqualFold(n, ids[len(ids)-1]) {
-			return &Document{IDs: []string{n}, Key: Key(k.typ, ids), Type: k.typ, Properties: map[string]any{"id": n, "enabled": false}}
-		}
-	}
-	return nil
-}
-
-func (tenantRules) Write(_ context.Context, w *Write) error {
-	w.Doc.Properties["id"] = w.IDs[len(w.IDs)-1]
-	w.Default("enabled", false)
-	if w.New() {
-		w.Default("primaryKey", newKey())
-		w.Default("secondaryKey", newKey())
-	}
-	return nil
-}
-
-func (tenantRules) Reveal(doc *Document, out map[string]any) {
-	out["id"], out["enabled"] = doc.Name(), doc.Bool("enabled", false)
-}

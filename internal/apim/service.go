@@ -95,25 +95,6 @@ func (s *Service) read(ctx context.Context, key string) (*Document, error) {
 	return Decode(key, d)
 }
 
-// shownIDs are the ids as clients see them: the current revision of an API goes by its plain name.
-func (s *Service) shownIDs(ctx context.Context, k *Kind, ids []string) []string {
-	at := apiIDAt(strings.Split(k.typ, "."))
-	if at < 0 || at >= len(ids) {
-		return ids
-	}
-	name, rev := SplitRevision(ids[at])
-	if rev == "" {
-		return ids
-	}
-	root, err := s.root(ctx, ids[:at+1])
-	if err != nil || root.String("current") != rev {
-		return ids
-	}
-	out := append([]string(nil), ids...)
-	out[at] = name
-	return out
-}
-
 // resourceID makes the full ARM id of a resource.
 func (s *Service) resourceID(k *Kind, ids []string) string {
 	lits := strings.Split(k.typ, ".")
