@@ -29,6 +29,10 @@ func (b *binder) equality(at int, l, r *bound, not bool) *bound {
 		return b.report(at, "type", op, "%s is never null", l.t)
 	}
 	if l.t.Kind == KindString && r.t.Kind == KindString {
+		if r.konst && !l.konst && r.val.S != "" {
+			want := r.val.S
+			return result(func(f *Frame) Value { return flipped(x(f).S == want, flip) })
+		}
 		return fold(result(func(f *Frame) Value {
 			a, c := x(f), y(f)
 			return flipped(a.S == c.S && (a.N == c.N || len(a.S) > 0), flip)

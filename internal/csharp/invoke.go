@@ -6,10 +6,16 @@ func (b *binder) invoke(at int, recv *bound, c *choice, args []argument) *bound 
 	fn := m.body(c.class, c.method)
 	var evs []eval
 	var isNull func(Value) bool
+	var fixed []Value // the arguments after the first, while all of them are constants
 	if recv != nil {
 		recv = b.receiver(recv, m)
 		evs = append(evs, recv.ev)
 		isNull = nullCheck(recv.t)
+	}
+	note := func(konst bool, v Value) {
+		if konst && len(evs) > 1 && len(fixed) == len(evs)-2 {
+			fixed = append(fixed, v)
+		}
 	}
 	type out struct {
 		at  int
@@ -29,6 +35,7 @@ func (b *binder) invoke(at int, recv *bound, c *choice, args []argument) *bound 
 				def = Value{}
 			}
 			evs = append(evs, func(*Frame) Value { return def })
+			note(true, def)
 		case param.mode != "":
 			lv := args[i].b.lv
 			slot := b.temp()
@@ -50,10 +57,15 @@ func (b *binder) invoke(at int, recv *bound, c *choice, args []argument) *bound 
 				conv = b.implicit(args[i].b, c.param(p))
 			}
 			evs = append(evs, conv.ev)
+			note(conv.konst, conv.val)
 		}
 	}
 	x := &bound{pos: at, t: m.ret.subst(c.class, c.method)}
-	if len(outs) == 0 {
+	switch {
+	case len(outs) == 0 && len(evs) > 1 && len(fixed) == len(evs)-1:
+		x.ev = fixedEval(fn, evs[0], fixed, isNull)
+		return x
+	case len(outs) == 0:
 		x.ev = callEval(fn, evs, isNull)
 		return x
 	}
@@ -74,6 +86,23 @@ func (b *binder) invoke(at int, recv *bound, c *choice, args []argument) *bound 
 		return v
 	}
 	return x
+}
+
+// fixedEval makes a call whose arguments are constants but for the first: the header lookup of nearly every policy.
+func fixedEval(fn Fn, first eval, rest []Value, isNull func(Value) bool) eval {
+	n := len(rest) + 1
+	return func(f *Frame) Value {
+		a := f.m.push(n)
+		v := first(f)
+		if isNull != nil && isNull(v) {
+			throwNullReference()
+		}
+		a[0] = v
+		copy(a[1:], rest)
+		v = fn(f.m, a)
+		f.m.pop(n)
+		return v
+	}
 }
 
 // callEval makes the call of fn with the computed arguments; isNull tests the first one.
