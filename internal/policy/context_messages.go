@@ -161,15 +161,15 @@ var contextMessages = []csharp.TypeDef{
 			}
 			return csharp.Strings(vs)
 		}},
-		{Sig: "string[] GetValueOrDefault(string key, string[] defaultValue)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			if vs := a[0].R.(headed).header().Values(a[1].S); vs != nil {
-				return csharp.Strings(vs)
-			}
-			return a[2]
-		}},
 		{Sig: "string GetValueOrDefault(string key, string defaultValue = null)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
 			if v, ok := joined(a[0].R.(headed).header(), a[1].S); ok {
 				return netString(v)
+			}
+			return a[2]
+		}},
+		{Sig: "string[] GetValueOrDefault(string key, string[] defaultValue)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
+			if vs := a[0].R.(headed).header().Values(a[1].S); vs != nil {
+				return csharp.Strings(vs)
 			}
 			return a[2]
 		}},

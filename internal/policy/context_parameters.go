@@ -21,15 +21,15 @@ var contextParameters = []csharp.TypeDef{
 			}
 			return csharp.Strings(vs)
 		}},
-		{Sig: "string[] GetValueOrDefault(string key, string[] defaultValue)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
-			if vs := a[0].R.(*queryObject).q.get(a[1].S); vs != nil {
-				return csharp.Strings(vs)
-			}
-			return a[2]
-		}},
 		{Sig: "string GetValueOrDefault(string key, string defaultValue = null)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
 			if vs := a[0].R.(*queryObject).q.get(a[1].S); vs != nil {
 				return netString(strings.Join(vs, ","))
+			}
+			return a[2]
+		}},
+		{Sig: "string[] GetValueOrDefault(string key, string[] defaultValue)", Fn: func(_ *csharp.Machine, a []csharp.Value) csharp.Value {
+			if vs := a[0].R.(*queryObject).q.get(a[1].S); vs != nil {
+				return csharp.Strings(vs)
 			}
 			return a[2]
 		}},

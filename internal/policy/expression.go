@@ -132,21 +132,16 @@ type helper struct {
 	once sync.Once
 	src  string
 	typ  string
+	lib  func() *csharp.Library // nil: .NET's alone
 	prog *csharp.Program
-}
-
-// call evaluates the helper's expression, in which "it" is v; what it throws passes on to the calling expression.
-func (h *helper) call(m *csharp.Machine, v csharp.Value) csharp.Value {
-	out, err := h.run(v)
-	if err != nil {
-		panic(err)
-	}
-	return out
 }
 
 func (h *helper) run(v csharp.Value) (csharp.Value, error) {
 	h.once.Do(func() {
 		lib := baseLibrary()
+		if h.lib != nil {
+			lib = h.lib()
+		}
 		t, err := lib.Type(h.typ)
 		if err == nil {
 			h.prog, err = csharp.Compile(h.src, csharp.Options{Library: lib, Globals: []csharp.Global{{Name: "it", Type: t}}})
