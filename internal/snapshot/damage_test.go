@@ -23,7 +23,7 @@ import (
 // names the place.
 func TestFlippedBits(t *testing.T) {
 	flips := 10_000
-	if testing.Short() {
+	if testing.Short() || raceDetector {
 		flips = 300
 	}
 	id := testIdentity(t)
