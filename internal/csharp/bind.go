@@ -99,7 +99,7 @@ type binder struct {
 	codes    []sized
 	anons    []*Type
 	breaks   []bool
-	invoked  *expr // the callee being bound: a property of its name does not hide an extension method
+	invoked  *expr    // the callee being bound: a property of its name does not hide an extension method
 	local    *Library // the library with the local functions of this expression
 }
 

@@ -89,6 +89,9 @@ func (b *binder) standard(x *bound, to *Type, explicit bool) *bound {
 	if b.lib.subtype(from, to) {
 		return b.upcast(x, to)
 	}
+	if from.Kind == KindDelegate && to.Kind == KindDelegate && b.sameSignature(from, to) {
+		return b.as(x, to, ev)
+	}
 	if explicit && b.downcast(from, to) {
 		lib := b.lib
 		return b.as(x, to, func(f *Frame) Value {
@@ -101,6 +104,21 @@ func (b *binder) standard(x *bound, to *Type, explicit bool) *bound {
 		})
 	}
 	return nil
+}
+
+// sameSignature tells whether a local function, whose type has no name in C#, fits a delegate type.
+func (b *binder) sameSignature(from, to *Type) bool {
+	p, q := b.lib.info(from), b.lib.info(to)
+	if p == nil || q == nil || from.Decl.Namespace != "" || len(p.invoke) != len(q.invoke) {
+		return false
+	}
+	s, u := p.delegate(from), q.delegate(to)
+	for i := range s.params {
+		if !s.params[i].Is(u.params[i]) {
+			return false
+		}
+	}
+	return s.ret.Is(u.ret) || u.ret.Kind == KindVoid
 }
 
 func (b *binder) toNullable(x *bound, to *Type, explicit bool) *bound {

@@ -108,6 +108,16 @@ func (b *binder) unify(p, a *Type, targs []*Type) {
 		b.unify(p.Args[0], CharT, targs)
 		return
 	}
+	if p.Kind == KindDelegate && a.Kind == KindDelegate && a.Decl != p.Decl {
+		if d, o := b.lib.info(p), b.lib.info(a); d != nil && o != nil && len(d.invoke) == len(o.invoke) {
+			want, have := d.delegate(p), o.delegate(a)
+			for i := range want.params {
+				b.unify(want.params[i], have.params[i], targs)
+			}
+			b.unify(want.ret, have.ret, targs)
+		}
+		return
+	}
 	if s := b.lib.as(a, p.Decl); s != nil {
 		for i := range p.Args {
 			b.unify(p.Args[i], s.Args[i], targs)

@@ -245,27 +245,53 @@ func certificateTypes() []def {
 		f("X500DistinguishedName SubjectName", pure(func(a []val) val { return ref(&distinguished{dn(me(a).X509.Subject.String())}) })),
 		f("X500DistinguishedName IssuerName", pure(func(a []val) val { return ref(&distinguished{dn(me(a).X509.Issuer.String())}) })),
 		f("bool Verify()", verify), f("bool VerifyNoRevocation()", verify),
-		f("RSA GetRSAPrivateKey()", pure(func(a []val) val {
-			if k, ok := me(a).Key.(*rsa.PrivateKey); ok {
-				return ref(&rsaKey{&k.PublicKey, k})
-			}
-			return val{}
-		})),
-		f("RSA GetRSAPublicKey()", pure(func(a []val) val {
-			if k, ok := me(a).X509.PublicKey.(*rsa.PublicKey); ok {
-				return ref(&rsaKey{pub: k})
-			}
-			return val{}
-		})),
+		f("PublicKey PublicKey", pure(func(a []val) val { return ref(&publicKey{me(a)}) })),
 		f("string ToString()", pure(func(a []val) val { return str(me(a).NetString()) })),
 		f("void Dispose()", pure(func([]val) val { return val{} })),
 	}
 	return []def{
 		{Decl: "class X509Certificate : IDisposable", Namespace: ns, Is: is[*Certificate]},
 		{Decl: "class X509Certificate2 : X509Certificate", Namespace: ns, Is: is[*Certificate], Members: rows},
+		{Decl: "class PublicKey", Namespace: ns, Is: is[*publicKey], Members: []member{
+			f("Oid Oid", pure(func(a []val) val { return ref(&oid{"1.2.840.113549.1.1.1", "RSA"}) })),
+			f("AsymmetricAlgorithm Key", pure(func(a []val) val { return rsaPublic(a[0].R.(*publicKey).c) })),
+			f("RSA GetRSAPublicKey()", pure(func(a []val) val { return rsaPublic(a[0].R.(*publicKey).c) })),
+		}},
+		{Decl: "class Oid", Namespace: cryptography, Is: is[*oid], Members: []member{
+			f("new(string oid)", pure(func(a []val) val { return ref(&oid{value: a[0].S}) })),
+			f("string Value", pure(func(a []val) val { return str(a[0].R.(*oid).value) })),
+			f("string FriendlyName", pure(func(a []val) val { return str(a[0].R.(*oid).name) })),
+		}},
+		{Decl: "enum X509ContentType", Namespace: ns, Values: []string{"Unknown", "Cert", "SerializedCert", "Pfx", "SerializedStore", "Pkcs7", "Authenticode"}},
+		{Decl: "static class RSACertificateExtensions", Namespace: ns, Members: []member{
+			f("RSA GetRSAPrivateKey(this X509Certificate2 certificate)", rsaPrivate),
+			f("RSA GetRSAPublicKey(this X509Certificate2 certificate)", pure(func(a []val) val { return rsaPublic(me(a)) })),
+		}},
 		{Decl: "class X500DistinguishedName", Namespace: ns, Is: is[*distinguished], Members: []member{f("string Name", pure(func(a []val) val { return str(a[0].R.(*distinguished).name) }))}},
 		{Decl: "enum X509NameType", Namespace: ns, Values: []string{"SimpleName", "EmailName", "UpnName", "DnsName", "DnsFromAlternativeName", "UrlName"}},
 	}
+}
+
+type publicKey struct{ c *Certificate }
+
+type oid struct{ value, name string }
+
+var rsaPrivate = pure(func(a []val) val {
+	c, ok := a[0].R.(*Certificate)
+	if !ok {
+		csharp.ThrowNull("certificate")
+	}
+	if k, ok := c.Key.(*rsa.PrivateKey); ok {
+		return ref(&rsaKey{&k.PublicKey, k})
+	}
+	return val{}
+})
+
+func rsaPublic(c *Certificate) val {
+	if k, ok := c.X509.PublicKey.(*rsa.PublicKey); ok {
+		return ref(&rsaKey{pub: k})
+	}
+	return val{}
 }
 
 type distinguished struct{ name string }

@@ -84,7 +84,7 @@ type xnode struct {
 	kind   xkind
 	name   xname
 	value  string // of text, comments, attributes
-	decl   string // of a document: <?xml … ?>
+	decl   *xdecl // of a document: <?xml … ?>
 	parent *xnode
 	kids   []*xnode
 	attrs  []*xnode
@@ -233,7 +233,7 @@ func parseXML(m *mach, s string) *xnode {
 			cur.kids = append(cur.kids, &xnode{kind: xComment, value: string(t), parent: cur})
 		case xml.ProcInst:
 			if t.Target == "xml" {
-				doc.decl = "<?xml " + strings.TrimSpace(string(t.Inst)) + "?>"
+				doc.decl = &xdecl{pseudo(string(t.Inst), "version"), pseudo(string(t.Inst), "encoding"), pseudo(string(t.Inst), "standalone")}
 				continue
 			}
 			cur.kids = append(cur.kids, &xnode{kind: xInstruction, name: xname{"", t.Target}, value: string(t.Inst), parent: cur})
@@ -247,6 +247,16 @@ func parseXML(m *mach, s string) *xnode {
 	}
 	doc.dropBlanks()
 	return doc
+}
+
+// pseudo reads name="value" of an XML declaration.
+func pseudo(s, name string) string {
+	_, rest, ok := strings.Cut(s, name+"=")
+	if !ok || rest == "" {
+		return ""
+	}
+	v, _, _ := strings.Cut(rest[1:], rest[:1])
+	return v
 }
 
 // dropBlanks removes white space between elements, as LoadOptions.None does.
@@ -284,6 +294,9 @@ func (x *xnode) insert(m *mach, i int, r any) int {
 	}
 	switch o := r.(type) {
 	case nil:
+		return i
+	case *xdecl:
+		x.decl = o
 		return i
 	case *xnode:
 		if o.kind == xDocument {

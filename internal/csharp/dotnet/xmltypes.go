@@ -271,12 +271,30 @@ func xmlTypes() []def {
 		{Decl: "class XDocument : XContainer", Known: xtypes[xDocument].Decl, Is: kind(xDocument), Members: []member{
 			f("new()", func(m *mach, _ []val) val { return build(m, xDocument, nil, nil) }),
 			f("new(params object[] content)", func(m *mach, a []val) val { return build(m, xDocument, nil, a[0].R) }),
+			fs("XDeclaration Declaration", pure(func(a []val) val {
+				if me(a).decl == nil {
+					return val{}
+				}
+				return ref(me(a).decl)
+			}), pure(func(a []val) val { me(a).decl, _ = a[1].R.(*xdecl); return val{} })),
 			f("XElement Root", pure(func(a []val) val { return xval(me(a).root()) })),
 			f("static XDocument Parse(string text)", func(m *mach, a []val) val { return ref(parseXML(m, needString(a[0], "text"))) }),
 		}},
 		{Decl: "class XAttribute : XObject", Known: xtypes[xAttribute].Decl, Is: kind(xAttribute), Members: attribute},
 		node("XText", xText), node("XComment", xComment),
 		{Decl: "class XCData : XText", Known: xtypes[xCData].Decl, Is: kind(xCData), Members: []member{f("new(string value)", pure(func(a []val) val { return made(xCData, val{}, a[0]) }))}},
+		{Decl: "class XDeclaration", Namespace: xlinq, Is: is[*xdecl], Members: []member{
+			f("new(string version, string encoding, string standalone)", pure(func(a []val) val { return ref(&xdecl{a[0].S, a[1].S, a[2].S}) })),
+			f("string Version", pure(func(a []val) val { return str(a[0].R.(*xdecl).version) })),
+			f("string Encoding", pure(func(a []val) val { return str(a[0].R.(*xdecl).encoding) })),
+			f("string Standalone", pure(func(a []val) val { return str(a[0].R.(*xdecl).standalone) })),
+			f("string ToString()", pure(func(a []val) val { return str(a[0].R.(*xdecl).NetString()) })),
+		}},
+		{Decl: "class XNodeEqualityComparer", Namespace: xlinq, Is: is[nodeComparer], Members: []member{
+			f("new()", pure(func([]val) val { return ref(nodeComparer{}) })),
+			f("bool Equals(XNode x, XNode y)", pure(func(a []val) val { return yes(xdeep(xs(a[1]), xs(a[2]))) })),
+			f("int GetHashCode(XNode obj)", pure(func(a []val) val { return hashText(nil, csharp.ObjectText(a[1].R)) })),
+		}},
 		{Decl: "class XProcessingInstruction : XNode", Known: xtypes[xInstruction].Decl, Is: kind(xInstruction)},
 		{Decl: "class XName", Namespace: xlinq, Is: is[xname], Members: []member{
 			f("string LocalName", pure(func(a []val) val { return str(a[0].R.(xname).local) })),
@@ -319,7 +337,7 @@ func xmlTypes() []def {
 		{Decl: "flags enum SaveOptions", Namespace: xlinq, Values: []string{"None", "DisableFormatting", "OmitDuplicateNamespaces"}},
 		{Decl: "enum XmlNodeType", Namespace: "System.Xml", Values: []string{"None", "Element", "Attribute", "Text", "CDATA", "EntityReference", "Entity", "ProcessingInstruction",
 			"Comment", "Document", "DocumentType", "DocumentFragment", "Notation", "Whitespace", "SignificantWhitespace", "EndElement", "EndEntity", "XmlDeclaration"}},
-		{Decl: "static class XmlExtensions", Namespace: xlinq, Members: []member{
+		{Decl: "static class Extensions", Namespace: xlinq, Members: []member{
 			f("IEnumerable<XElement> Elements<T>(this IEnumerable<T> source, XName name)", func(m *mach, a []val) val { return spreadElements(m, a, kids) }),
 			f("IEnumerable<XElement> Descendants<T>(this IEnumerable<T> source, XName name)", func(m *mach, a []val) val { return spreadElements(m, a, (*xnode).below) }),
 			f("void Remove(this IEnumerable<XNode> source)", func(m *mach, a []val) val {
@@ -331,6 +349,22 @@ func xmlTypes() []def {
 		}},
 	}
 }
+
+// xdecl is an XDeclaration.
+type xdecl struct{ version, encoding, standalone string }
+
+// NetString implements csharp.Texter.
+func (d *xdecl) NetString() string {
+	s := "<?xml"
+	for _, p := range [][2]string{{"version", d.version}, {"encoding", d.encoding}, {"standalone", d.standalone}} {
+		if p[1] != "" {
+			s += " " + p[0] + `="` + p[1] + `"`
+		}
+	}
+	return s + "?>"
+}
+
+type nodeComparer struct{ _ byte }
 
 func spreadElements(m *mach, a []val, of func(*xnode) []*xnode) val {
 	var out []*xnode
