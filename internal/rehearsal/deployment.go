@@ -37,16 +37,18 @@ const (
 
 // Deployment is what stays the same over restarts of a world: ids, addresses and ports.
 type Deployment struct {
-	TenantID       string       `json:"tenantId"`
-	SubscriptionID string       `json:"subscriptionId"`
-	Primary        Site         `json:"primary"`
-	Standby        Site         `json:"standby"`
-	GatewayPort    int          `json:"gatewayPort"` // the same in both regions: a DNS answer carries no port
-	BackendPort    int          `json:"backendPort"`
-	Built          bool         `json:"built"` // services, API and profile are made
-	dir            string       //
-	ca             *keys.CA     //
-	clock          tandem.Clock //
+	TenantID       string `json:"tenantId"`
+	SubscriptionID string `json:"subscriptionId"`
+	Primary        Site   `json:"primary"`
+	Standby        Site   `json:"standby"`
+	GatewayPort    int    `json:"gatewayPort"` // the same in both regions: a DNS answer carries no port
+	BackendPort    int    `json:"backendPort"`
+	Built          bool   `json:"built"` // services, API and profile are made
+
+	dir   string
+	ca    *keys.CA
+	clock tandem.Clock
+	lock  *os.File // held while the deployment is open
 }
 
 // Site is one region's address and ports.
@@ -65,7 +67,14 @@ func OpenDeployment(dir string, clock tandem.Clock) (*Deployment, error) {
 	if err := os.MkdirAll(filepath.Join(dir, "keys"), 0o700); err != nil {
 		return nil, &tandem.Error{Op: "make folder", Subject: dir, Err: err, Remedy: "choose a folder that can be written with --dir"}
 	}
-	d := &Deployment{dir: dir, clock: clock}
+	lock, err := os.OpenFile(filepath.Join(dir, ".lock"), os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return nil, err
+	}
+	if !lockFile(lock) {
+		return nil, errors.Join(&tandem.Error{Op: "open world", Subject: dir, Kind: tandem.Locked, Err: errors.New("another process runs the world in this folder"), Remedy: "end it first, or choose another folder with --dir"}, lock.Close())
+	}
+	d := &Deployment{dir: dir, clock: clock, lock: lock}
 	raw, err := os.ReadFile(d.file())
 	switch {
 	case errors.Is(err, fs.ErrNotExist):

@@ -116,7 +116,7 @@ func (w *World) alive(name string) <-chan struct{} {
 	return w.processes[name].done
 }
 
-// Stop ends all processes: the regions first, their home last, then the backend.
+// Stop ends all processes, the home of the regions after the others and the backend last, and lets go of the folder.
 func (w *World) Stop() {
 	w.clients.close()
 	for _, name := range []string{string(PrimaryRegion), string(StandbyRegion), "backend"} {
@@ -127,6 +127,7 @@ func (w *World) Stop() {
 			p.Stop()
 		}
 	}
+	_ = w.lock.Close() // only a lock was held on it
 }
 
 func (w *World) endpoints(ready Ready, before Endpoints) Endpoints {
