@@ -55,6 +55,7 @@ type Kind struct {
 	params     []string
 	constant   string
 	fields     map[string]bool // that lists can be filtered by
+	shape      *shape          // of the properties; nil where the contract leaves them open
 }
 
 // Reference is a property that holds the id of another resource: "/products/starter" or a full ARM id. It is kept as
@@ -119,8 +120,10 @@ func NewTable() *Table {
 		t.Kinds = append(t.Kinds, k)
 		t.byType[strings.ToLower(k.typ)] = k
 	}
+	shapes := readShapes()
 	for _, k := range kinds() {
 		k.finish()
+		k.shape = shapes[k.Path]
 		if existing := t.byType[strings.ToLower(k.typ)]; existing != nil && k.constant != "" {
 			// Constants of one collection (portalsettings/signin, /signup) are one type with several rows.
 			t.Kinds = append(t.Kinds, k)

@@ -34,8 +34,19 @@ func (p *Provider) serviceRoutes() []arm.Route {
 }
 
 // ServiceResult answers the last poll of an operation on a service: the service.
-func (p *Provider) ServiceResult(ctx context.Context, r *arm.Request, _ arm.Operation) (*arm.Response, error) {
-	return p.getService(ctx, r)
+func (p *Provider) ServiceResult(ctx context.Context, _ *arm.Request, op arm.Operation) (*arm.Response, error) {
+	id, err := tandem.ParseResourceID(op.Resource)
+	if err != nil {
+		return nil, err
+	}
+	rec, err := p.record(ctx, id.Subscription, id.ResourceGroup, id.Name())
+	if tandem.KindOf(err) == tandem.NotFound {
+		return nil, serviceNotFound(id.ResourceGroup, id.Name())
+	}
+	if err != nil {
+		return nil, err
+	}
+	return p.serviceResponse(http.StatusOK, rec), nil
 }
 
 // FindRequest gives the service that a request is on.
@@ -305,14 +316,14 @@ func (p *Provider) update(ctx context.Context, r *arm.Request, rec *Record, body
 func (p *Provider) recordOf(ctx context.Context, r *arm.Request) (*Record, error) {
 	rec, err := p.record(ctx, r.Params["subscriptionId"], r.Params["resourceGroupName"], r.Params["serviceName"])
 	if tandem.KindOf(err) == tandem.NotFound {
-		return nil, serviceNotFound(r)
+		return nil, serviceNotFound(r.Params["resourceGroupName"], r.Params["serviceName"])
 	}
 	return rec, err
 }
 
-func serviceNotFound(r *arm.Request) *arm.Error {
+func serviceNotFound(group, name string) *arm.Error {
 	e := arm.Errorf(http.StatusNotFound, "ResourceNotFound", "The Resource '%s/service/%s' under resource group '%s' was not found. For more details please go to https://aka.ms/ARMResourceNotFoundFix",
-		Namespace, r.Params["serviceName"], r.Params["resourceGroupName"])
+		Namespace, name, group)
 	e.Header = http.Header{"X-Ms-Failure-Cause": {"gateway"}}
 	return e
 }

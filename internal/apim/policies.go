@@ -201,4 +201,3 @@ func (r policyRules) Delete(ctx context.Context, w *Write) error {
 func inUse(w *Write, by string) error {
 	return arm.Errorf(http.StatusBadRequest, "ValidationError", "%s is used by %s; change or delete that first.", w.Doc.Path(w.Kind), by)
 }
-

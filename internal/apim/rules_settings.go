@@ -174,7 +174,7 @@ func (portalConfigRules) BuiltIn(k *Kind, ids []string) *Document {
 		return nil
 	}
 	return builtInDocument(k, []string{"default"}, map[string]any{"enableBasicAuth": true, "signin": map[string]any{"require": false},
-		"signup": map[string]any{"termsOfService": map[string]any{"text": nil, "requireConsent": false}},
+		"signup":     map[string]any{"termsOfService": map[string]any{"text": nil, "requireConsent": false}},
 		"delegation": map[string]any{"delegateRegistration": false, "delegateSubscription": false, "delegationUrl": nil}, "cors": map[string]any{"allowedOrigins": []any{}}})
 }
 

@@ -243,4 +243,3 @@ func (gatewayRules) Write(_ context.Context, w *Write) error {
 	}
 	return nil
 }
-

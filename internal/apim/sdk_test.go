@@ -59,9 +59,9 @@ type method struct {
 	params []string
 }
 
-type token struct{}
+type bearer struct{}
 
-func (token) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
+func (bearer) GetToken(context.Context, policy.TokenRequestOptions) (azcore.AccessToken, error) {
 	return azcore.AccessToken{Token: "x", ExpiresOn: tandem.SystemClock{}.Now().Add(time.Hour)}, nil
 }
 
@@ -98,7 +98,7 @@ func (s *spy) Do(r *http.Request) (*http.Response, error) {
 
 func clientFactory(t *testing.T, endpoint string, transport policy.Transporter) reflect.Value {
 	t.Helper()
-	f, err := armapimanagement.NewClientFactory(subscription, token{}, &armsdk.ClientOptions{DisableRPRegistration: true, ClientOptions: azcore.ClientOptions{
+	f, err := armapimanagement.NewClientFactory(subscription, bearer{}, &armsdk.ClientOptions{DisableRPRegistration: true, ClientOptions: azcore.ClientOptions{
 		Transport: transport, Retry: policy.RetryOptions{MaxRetries: -1},
 		Cloud: cloud.Configuration{Services: map[cloud.ServiceName]cloud.ServiceConfiguration{cloud.ResourceManager: {Endpoint: endpoint, Audience: endpoint}}}}})
 	if err != nil {

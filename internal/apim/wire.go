@@ -51,9 +51,17 @@ func properties(k *Kind, body []byte) (map[string]any, error) {
 	for name, v := range props {
 		for _, known := range k.Properties {
 			if name != known && strings.EqualFold(name, known) {
+				if _, twice := props[known]; twice {
+					return nil, invalid(known, "%s is sent twice, as %s and as %s", known, known, name)
+				}
 				delete(props, name)
 				props[known] = v
 			}
+		}
+	}
+	if k.shape != nil {
+		if err := k.shape.conform(props, "", k.WriteOnly); err != nil {
+			return nil, err
 		}
 	}
 	for _, name := range k.ReadOnly {
