@@ -1,6 +1,10 @@
 package policy
 
-import "tandem/internal/policy/markup"
+import (
+	"strings"
+
+	"tandem/internal/policy/markup"
+)
 
 var policySetQueryParameter = &Policy{
 	Name: "set-query-parameter", Category: "Transformation", Does: "sets, adds to or removes a query parameter",
@@ -9,6 +13,11 @@ var policySetQueryParameter = &Policy{
 	Children: []Child{{Name: "value", Many: true, Text: true}},
 	compile: func(c *compiler, n *markup.Node) runFunc {
 		name, action, values := c.text(n, "name", ""), c.action(n), c.texts(n, "value")
+		plain := name.constant() && len(values) == 1 && values[0].constant()
+		pair := ""
+		if plain {
+			pair = escapeQuery(name.lit) + "=" + escapeQuery(values[0].lit)
+		}
 		return func(s *State) error {
 			key, err := name.get(s)
 			if err != nil {
@@ -17,6 +26,14 @@ var policySetQueryParameter = &Policy{
 			act, err := action(s)
 			if err != nil {
 				return err
+			}
+			if plain && act != remove && lacks(s.Request.URL.Query, key) {
+				if s.Request.URL.Query == "" {
+					s.Request.URL.Query = pair
+				} else {
+					s.Request.URL.Query += "&" + pair
+				}
+				return nil
 			}
 			q := parseQuery(s.Request.URL.Query)
 			if act == skip && q.has(key) {
@@ -38,4 +55,22 @@ var policySetQueryParameter = &Policy{
 			return nil
 		}
 	},
+}
+
+// lacks tells whether a query string surely has no parameter of a name; escapes make it unsure.
+func lacks(query, name string) bool {
+	if strings.ContainsAny(query, "%+") {
+		return false
+	}
+	for query != "" {
+		part, rest, _ := strings.Cut(query, "&")
+		if i := strings.IndexByte(part, '='); i >= 0 {
+			part = part[:i]
+		}
+		if strings.EqualFold(part, name) {
+			return false
+		}
+		query = rest
+	}
+	return true
 }

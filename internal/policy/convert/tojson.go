@@ -141,14 +141,13 @@ type field struct {
 
 func writeElement(b *bytes.Buffer, e *element, o XMLOptions) {
 	var attrs []xml.Attr
-	isNil, array := false, false
+	isNil := false
 	for _, a := range e.attrs {
 		full := full(a.Name)
 		switch {
 		case strings.HasSuffix(full, ":nil") && a.Value == "true":
 			isNil = true
 		case full == "json:Array":
-			array = true
 			continue
 		}
 		if o.Friendly && (full == "xmlns" || strings.HasPrefix(full, "xmlns:")) {
@@ -156,7 +155,6 @@ func writeElement(b *bytes.Buffer, e *element, o XMLOptions) {
 		}
 		attrs = append(attrs, a)
 	}
-	_ = array
 	fields, text, hasText := gather(e, o)
 	switch {
 	case isNil && len(fields) == 0 && (o.Friendly || onlyNil(attrs)):
@@ -245,6 +243,7 @@ func selfClosed(e *element) bool { return len(e.children) == 0 }
 // gather groups the children by name, in the order of first use, and joins the texts.
 func gather(e *element, o XMLOptions) (fields []*field, text string, hasText bool) {
 	var b strings.Builder
+	byName := map[string]*field{}
 	for _, c := range e.children {
 		if c.name == "#text" {
 			if strings.TrimSpace(c.text) != "" || o.Whitespace {
@@ -254,14 +253,10 @@ func gather(e *element, o XMLOptions) (fields []*field, text string, hasText boo
 			continue
 		}
 		key := name(c.name, o)
-		var f *field
-		for _, g := range fields {
-			if g.name == key {
-				f = g
-			}
-		}
+		f := byName[key]
 		if f == nil {
 			f = &field{name: key}
+			byName[key] = f
 			fields = append(fields, f)
 		}
 		f.nodes = append(f.nodes, c)
