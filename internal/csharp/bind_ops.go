@@ -182,11 +182,11 @@ func (b *binder) coalesce(x *expr, l, r *bound) *bound {
 
 // arith binds + - * / % & | ^ << >> < > <= >= on any operands.
 func (b *binder) arith(at int, op string, l, r *bound) *bound {
+	if y := b.operator(at, op, l, r); y != nil { // before strings: XNamespace + string is an XName
+		return y
+	}
 	if op == "+" && (l.t.Kind == KindString || r.t.Kind == KindString) {
 		return b.concat(at, l, r)
-	}
-	if y := b.operator(at, op, l, r); y != nil {
-		return y
 	}
 	if l.t.Kind == KindNullable || r.t.Kind == KindNullable {
 		return b.lifted(at, op, l, r)
