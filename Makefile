@@ -6,7 +6,7 @@ ARGS ?=
 
 # --keep stays open until Ctrl-C; with ARGS=--json the story is told once and the command ends.
 run:
-	$(GO) run ./cmd/tandem rehearse $(if $(findstring --json,$(ARGS)),,--keep) $(ARGS)
+	@$(GO) run ./cmd/tandem rehearse $(if $(findstring --json,$(ARGS)),,--keep) $(ARGS)
 
 build:
 	$(GO) build -trimpath -ldflags="-s -w" -o bin/tandem ./cmd/tandem
