@@ -339,13 +339,18 @@ func (p *Provider) delete(ctx context.Context, s *Service, k *Kind, ids []string
 				return nil, err
 			}
 		}
+		if base := strings.TrimPrefix(k.typ, "workspaces."); base != "apis" { // an API as a whole may have other revisions
+			if err := w.release(ctx, "/"+doc.Path(k)); err != nil {
+				return nil, err
+			}
+		}
 		w.Batch.If = append(w.Batch.If, store.Condition{Key: doc.Key, Revision: doc.Revision})
-		w.Batch.Delete = append(w.Batch.Delete, doc.Key)
+		w.Batch.Delete = append([]string{doc.Key}, w.Batch.Delete...)
 		below, err := s.below(ctx, k, stored)
 		if err != nil {
 			return nil, err
 		}
-		w.Batch.Delete = append(w.Batch.Delete, below...)
+		w.Batch.Delete = unique(append(w.Batch.Delete, below...))
 		if err := w.deleteInPieces(ctx); err != nil {
 			if tandem.KindOf(err) == tandem.Precondition && try < commitTries && !concrete(r) {
 				continue

@@ -66,7 +66,19 @@ type Reference struct {
 	Collections []string
 	// Short: the short form is answered too (Azure does so for a few).
 	Short bool
+	// OnDelete says what becomes of the resource that refers when the other one is deleted.
+	OnDelete OnDelete
 }
+
+// OnDelete is what the deletion of a resource does to those that refer to it.
+type OnDelete int
+
+// The zero value refuses the deletion.
+const (
+	Refuse  OnDelete = iota
+	Cascade          // the resource that refers is a link and goes too
+	Keep             // the reference stays, or the kind's own rules see to it
+)
 
 // Type is the kind's name in keys and reports: its literal segments joined by dots, "apis.operations".
 func (k *Kind) Type() string { return k.typ }

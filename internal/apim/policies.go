@@ -180,18 +180,26 @@ func includesFragment(text, name string) bool {
 	}
 }
 
-// fragmentInUse refuses to delete a fragment that policies include.
+// Delete refuses to delete a fragment that policies include.
 func (r policyRules) Delete(ctx context.Context, w *Write) error {
 	if !r.fragment {
 		return nil
 	}
+	return w.notInPolicies(ctx, func(text string) bool { return includesFragment(text, w.Doc.Name()) })
+}
+
+// notInPolicies refuses a deletion while a policy uses the resource. Resources of a workspace are looked for in its policies.
+func (w *Write) notInPolicies(ctx context.Context, uses func(text string) bool) error {
 	docs, err := w.Service.policyDocuments(ctx)
 	if err != nil {
 		return err
 	}
 	for _, d := range docs {
-		if includesFragment(d.String("value"), w.Doc.Name()) {
-			return inUse(w, "the policy "+scopePath(w.Service.Table, d))
+		if inside := strings.HasPrefix(w.Kind.typ, "workspaces."); inside && (!strings.HasPrefix(d.Type, "workspaces.") || !strings.EqualFold(d.IDs[0], w.IDs[0])) {
+			continue
+		}
+		if uses(d.String("value")) {
+			return inUse(w, "the policy of "+scopePath(w.Service.Table, d))
 		}
 	}
 	return nil

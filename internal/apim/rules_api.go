@@ -62,6 +62,9 @@ func (apiRules) Write(ctx context.Context, w *Write) error {
 	}
 	delete(p, "isCurrent")
 	delete(p, "apiVersionSet")
+	if err := w.uniquePath(ctx, name); err != nil {
+		return err
+	}
 	return w.ensureRoot(ctx, name, rev)
 }
 
@@ -205,23 +208,14 @@ func (apiRules) Delete(ctx context.Context, w *Write) error {
 		return err
 	}
 	w.Batch.Delete = append(w.Batch.Delete, below...)
-	return w.unlink(ctx, name)
-}
-
-// unlink removes the links that name an API: from products and from self-hosted gateways.
-func (w *Write) unlink(ctx context.Context, name string) error {
-	for _, typ := range []string{"products.apis", "gateways.apis"} {
-		docs, err := w.Service.List(ctx, typ, nil)
-		if err != nil {
-			return err
-		}
-		for _, d := range docs {
-			if strings.EqualFold(d.Name(), name) {
-				w.Batch.Delete = append(w.Batch.Delete, d.Key)
-			}
-		}
+	path := "/apis/" + name
+	if len(parents) > 0 {
+		path = "/workspaces/" + parents[0] + path
 	}
-	return nil
+	if err := w.deleteSubscriptions(ctx, path, true); err != nil { // they would open nothing any more
+		return err
+	}
+	return w.release(ctx, path)
 }
 
 type releaseRules struct{ noRules }

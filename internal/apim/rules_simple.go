@@ -4,9 +4,11 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/hex"
+	"net/http"
 	"strings"
 
 	"tandem"
+	"tandem/internal/arm"
 )
 
 // newKey makes a subscription or gateway key: 32 hexadecimal digits, as Azure's are.
@@ -127,6 +129,44 @@ func (userRules) View(_ context.Context, v *View) error {
 	email, _ := v.Properties["email"].(string)
 	v.Properties["identities"] = []any{map[string]any{"provider": "Basic", "id": email}}
 	return nil
+}
+
+// Delete takes the user's subscriptions along where the call allows it.
+func (userRules) Delete(ctx context.Context, w *Write) error {
+	return w.deleteWhere(ctx, "ownerId", "/users/"+w.Doc.Name(), strings.EqualFold(w.Request.Query["deletesubscriptions"], "true"))
+}
+
+// Delete keeps the groups that every service has.
+func (groupRules) Delete(_ context.Context, w *Write) error {
+	if w.Doc.Bool("builtIn", false) {
+		return arm.Errorf(http.StatusMethodNotAllowed, "MethodNotAllowed", "The group %s is a built-in group and cannot be deleted.", w.Doc.Name())
+	}
+	return nil
+}
+
+// Delete refuses while policies use the value.
+func (namedValueRules) Delete(ctx context.Context, w *Write) error {
+	return w.notInPolicies(ctx, func(text string) bool {
+		for rest := text; ; {
+			_, after, found := strings.Cut(rest, "{{")
+			if !found {
+				return false
+			}
+			name, tail, _ := strings.Cut(after, "}}")
+			if strings.TrimSpace(name) == w.Doc.String("displayName") {
+				return true
+			}
+			rest = tail
+		}
+	})
+}
+
+// Delete refuses while policies send requests to the backend.
+func (backendRules) Delete(ctx context.Context, w *Write) error {
+	return w.notInPolicies(ctx, func(text string) bool {
+		lower, name := strings.ToLower(text), strings.ToLower(w.Doc.Name())
+		return strings.Contains(lower, `backend-id="`+name+`"`) || strings.Contains(lower, `backend-id='`+name+`'`)
+	})
 }
 
 type productRules struct{ noRules }

@@ -57,25 +57,26 @@ func (subscriptionRules) Write(ctx context.Context, w *Write) error {
 
 // deleteSubscriptions removes the subscriptions to a product or API, or refuses while there are any.
 func (w *Write) deleteSubscriptions(ctx context.Context, scope string, allowed bool) error {
+	return w.deleteWhere(ctx, "scope", scope, allowed)
+}
+
+// deleteWhere removes the subscriptions that have a value in a property, or refuses while there are any.
+func (w *Write) deleteWhere(ctx context.Context, property, value string, allowed bool) error {
 	typ := "subscriptions"
 	var parents []string
 	if strings.HasPrefix(w.Kind.typ, "workspaces.") {
 		typ, parents = "workspaces.subscriptions", w.IDs[:1]
 	}
-	l, err := w.Service.Space.List(ctx, collectionPrefix(typ, parents), store.ListOptions{})
+	docs, err := w.Service.List(ctx, typ, parents)
 	if err != nil {
 		return err
 	}
-	for _, d := range l.Documents {
-		doc, err := Decode(d.Key, d)
-		if err != nil {
-			return err
-		}
-		if !strings.EqualFold(doc.String("scope"), scope) {
+	for _, doc := range docs {
+		if !strings.EqualFold(doc.String(property), value) {
 			continue
 		}
 		if !allowed {
-			return arm.Errorf(http.StatusBadRequest, "ValidationError", "%s has subscriptions, %s among them; delete them first, or call with deleteSubscriptions=true.", scope, doc.Name())
+			return arm.Errorf(http.StatusBadRequest, "ValidationError", "%s has subscriptions, %s among them; delete them first, or call with deleteSubscriptions=true.", value, doc.Name())
 		}
 		w.Batch.Delete = append(w.Batch.Delete, doc.Key)
 	}

@@ -70,8 +70,8 @@ func properties(k *Kind, body []byte) (map[string]any, error) {
 	return props, nil
 }
 
-// longestName is Azure's limit for the names of APIs; other kinds allow 80, some 256. The widest is taken for all.
-const longestName = 256
+// longNames are the kinds whose names may have 256 characters; those of others have at most 80.
+const longNames = " apis products groups subscriptions namedValues loggers openidConnectProviders documentations issues comments attachments recipientEmails "
 
 func checkName(k *Kind, ids []string) error {
 	name := ids[len(ids)-1]
@@ -84,11 +84,26 @@ func checkName(k *Kind, ids []string) error {
 		}
 		return invalid(k.params[len(k.params)-1], "%q is not one of %s", name, strings.Join(k.Names, ", "))
 	}
-	if n := utf8.RuneCountInString(name); n == 0 || n > longestName {
-		return invalid("name", "a name has 1 to %d characters; this one has %d", longestName, n)
+	own := k.typ[strings.LastIndexByte(k.typ, '.')+1:]
+	if own == "apis" {
+		plain, rev := SplitRevision(name)
+		if strings.ContainsRune(plain, ';') || rev == "" && plain != name {
+			return invalid("apiId", "the name %q must be an API's name, with or without ;rev= and a number", name)
+		}
+		name = plain
+	}
+	longest := 80
+	if strings.Contains(longNames, " "+own+" ") {
+		longest = 256
+	}
+	if n := utf8.RuneCountInString(name); n == 0 || n > longest {
+		return invalid("name", "a name of %s has 1 to %d characters; this one has %d", own, longest, n)
 	}
 	if i := strings.IndexAny(name, "*#&+:<>?/\\%"); i >= 0 && !strings.Contains(k.typ, "recipient") {
 		return invalid("name", "the name %q has the character %q, which is not allowed", name, name[i:i+1])
+	}
+	if own == "gateways" && strings.EqualFold(name, "managed") {
+		return invalid("gatewayId", "managed is the service's own gateway; choose another name")
 	}
 	for _, r := range name {
 		if r < 0x20 || r == utf8.RuneError {
