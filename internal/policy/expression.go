@@ -37,6 +37,11 @@ func (c *compiler) expression(v markup.Value, name string) *expr {
 		if e.Kind == "unsupported" && (strings.Contains(e.Name, ".") || strings.Contains(e.Message, "type")) {
 			kind = KindMember
 		}
+		if c.opts.NamedValue != nil && v.Foreign(e.Name, e.Offset) {
+			// The message may quote the named value, which may be a secret (law 7).
+			c.report(Error, v.At(e.Offset), kind, name, "with the named values put in, the expression does not compile here")
+			continue
+		}
 		c.report(Error, v.At(e.Offset), kind, e.Name, "%s", e.Message)
 	}
 	return &expr{typ: csharp.Object}

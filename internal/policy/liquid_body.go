@@ -18,6 +18,9 @@ func (c *compiler) liquidBody(n *markup.Node, v markup.Value) (func(*State, targ
 		src = decodeTags(src)
 	}
 	t, err := liquidEngine().Parse(src)
+	if err != nil && v.Substituted { // the message quotes the template, and with it the named value (law 7)
+		return nil, "with the named values put in, the Liquid template cannot be parsed"
+	}
 	if err != nil {
 		return nil, err.Error()
 	}

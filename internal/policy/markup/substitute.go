@@ -1,6 +1,7 @@
 package markup
 
 import (
+	"sort"
 	"strings"
 
 	"tandem/internal/csharp"
@@ -56,6 +57,16 @@ func (v Value) Substitute(lookup func(name string) (string, bool)) Value {
 		}
 	}
 	return v
+}
+
+// Foreign tells whether a word of a message about Text[i] may come from a named value, which can be a secret: it stands
+// in what was put in, or it is nowhere in the document.
+func (v Value) Foreign(word string, i int) bool {
+	if !v.Substituted {
+		return false
+	}
+	n := sort.Search(len(v.marks), func(k int) bool { return v.marks[k].text > i })
+	return n > 0 && v.marks[n-1].flat || v.doc != nil && !strings.Contains(v.doc.src, word)
 }
 
 func (v Value) sourceAt(i int) int { return sourceOf(v.marks, v.Pos.Offset, i) }
