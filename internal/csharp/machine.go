@@ -17,6 +17,8 @@ type Limits struct {
 	Time   time.Duration // default 10 s
 }
 
+const defaultTime = 10 * time.Second
+
 // Env is what one run sees of the world.
 type Env struct {
 	Globals []Value      // in the order of Options.Globals
@@ -107,11 +109,7 @@ func (m *Machine) check() {
 	}
 	now := m.clock().Now()
 	if m.deadline.IsZero() {
-		limit := m.env.Limits.Time
-		if limit == 0 {
-			limit = 10 * time.Second
-		}
-		m.deadline = now.Add(limit)
+		m.deadline = now.Add(m.TimeLimit())
 	}
 	if now.After(m.deadline) {
 		panic(&LimitError{"time"})
@@ -128,12 +126,12 @@ func (m *Machine) Charge(n int) {
 	}
 }
 
-// Remaining is what the run has left of its time, for parts that keep their own.
-func (m *Machine) Remaining() time.Duration {
-	if m.deadline.IsZero() {
-		m.check()
+// TimeLimit is the time that the whole run may take, for parts that keep time by themselves.
+func (m *Machine) TimeLimit() time.Duration {
+	if m.env.Limits.Time == 0 {
+		return defaultTime
 	}
-	return m.deadline.Sub(m.clock().Now())
+	return m.env.Limits.Time
 }
 
 func (m *Machine) clock() tandem.Clock {

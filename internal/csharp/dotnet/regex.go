@@ -1,6 +1,7 @@
 package dotnet
 
 import (
+	"sync"
 	"time"
 
 	"github.com/dlclark/regexp2"
@@ -12,7 +13,6 @@ import (
 type regex struct {
 	pattern string
 	re      *regexp2.Regexp
-	limit   time.Duration
 }
 
 // NetString implements csharp.Texter.
@@ -47,9 +47,34 @@ type capture struct{ c regexp2.Capture }
 // NetString implements csharp.Texter.
 func (c *capture) NetString() string { return c.c.String() }
 
-// compileRegex makes a Regex; options are .NET's, the limit is the least of the caller's and what the run has left.
-func compileRegex(m *mach, pattern val, options int, limit time.Duration) *regex {
+// patterns keeps compiled patterns, as .NET does for the static methods. It belongs to one library.
+type patterns struct {
+	mu  sync.Mutex
+	all map[patternKey]*regexp2.Regexp
+}
+
+type patternKey struct {
+	pattern string
+	options int
+	limit   time.Duration
+}
+
+const keptPatterns = 500
+
+// compile makes a Regex. A match may take the given time, and no more than a whole run may.
+func (c *patterns) compile(m *mach, pattern val, options int, limit time.Duration) *regex {
 	p := needString(pattern, "pattern")
+	m.Steps(16)
+	if most := m.TimeLimit(); limit <= 0 || limit > most {
+		limit = most
+	}
+	key := patternKey{p, options, limit}
+	c.mu.Lock()
+	re := c.all[key]
+	c.mu.Unlock()
+	if re != nil {
+		return &regex{p, re}
+	}
 	m.Charge(len(p) * 20)
 	var o regexp2.RegexOptions
 	for bit, flag := range map[int]regexp2.RegexOptions{1: regexp2.IgnoreCase, 2: regexp2.Multiline, 4: regexp2.ExplicitCapture, 16: regexp2.Singleline,
@@ -62,20 +87,19 @@ func compileRegex(m *mach, pattern val, options int, limit time.Duration) *regex
 	if err != nil {
 		csharp.Throw("ArgumentException", "Invalid pattern '"+p+"': "+err.Error()+".")
 	}
-	return &regex{p, re, limit}
+	re.MatchTimeout = limit
+	c.mu.Lock()
+	if len(c.all) >= keptPatterns {
+		clear(c.all)
+	}
+	c.all[key] = re
+	c.mu.Unlock()
+	return &regex{p, re}
 }
 
-// arm sets the time that matching may take in this run.
+// arm counts a match as work.
 func (r *regex) arm(m *mach) *regexp2.Regexp {
 	m.Steps(16)
-	limit := m.Remaining()
-	if r.limit > 0 && r.limit < limit {
-		limit = r.limit
-	}
-	if limit < time.Millisecond {
-		limit = time.Millisecond
-	}
-	r.re.MatchTimeout = limit
 	return r.re
 }
 
@@ -127,6 +151,7 @@ func (r *regex) split(m *mach, s val) val {
 }
 
 func regexTypes() []def {
+	kept := &patterns{all: map[patternKey]*regexp2.Regexp{}}
 	span := func(v val) time.Duration {
 		if int64(v.N) <= 0 {
 			return 0 // InfiniteMatchTimeout is -1 ms; the run's own limit remains
@@ -165,10 +190,10 @@ func regexTypes() []def {
 		{"string", "Replace", ", MatchEvaluator evaluator", func(m *mach, r *regex, in, fn val) val { return evaluated(m, r, in, fn) }},
 	}
 	rows := []member{
-		f("new(string pattern)", func(m *mach, a []val) val { return ref(compileRegex(m, a[0], 0, 0)) }),
-		f("new(string pattern, RegexOptions options)", func(m *mach, a []val) val { return ref(compileRegex(m, a[0], a[1].Int(), 0)) }),
+		f("new(string pattern)", func(m *mach, a []val) val { return ref(kept.compile(m, a[0], 0, 0)) }),
+		f("new(string pattern, RegexOptions options)", func(m *mach, a []val) val { return ref(kept.compile(m, a[0], a[1].Int(), 0)) }),
 		f("new(string pattern, RegexOptions options, TimeSpan matchTimeout)", func(m *mach, a []val) val {
-			return ref(compileRegex(m, a[0], a[1].Int(), span(a[2])))
+			return ref(kept.compile(m, a[0], a[1].Int(), span(a[2])))
 		}),
 		f("static string Escape(string str)", pure(func(a []val) val { return str(regexp2.Escape(needString(a[0], "str"))) })),
 		f("static string Unescape(string str)", pure(func(a []val) val {
@@ -198,7 +223,7 @@ func regexTypes() []def {
 				if k > 1 {
 					limit = span(a[3+n])
 				}
-				return op.fn(m, compileRegex(m, a[1], options, limit), a[0], a[1+n])
+				return op.fn(m, kept.compile(m, a[1], options, limit), a[0], a[1+n])
 			}))
 		}
 	}
