@@ -214,7 +214,7 @@ func (p *Pipeline) onFailure(s *State, e *LastError) {
 	if e.Source == "" {
 		e.Source = "pipeline"
 	}
-	s.LastError = e
+	s.LastError, s.hold = e, nil
 	e.answer(s)
 	err := s.run(OnError, p.onError)
 	if err != nil && !errors.Is(err, errResponded) {

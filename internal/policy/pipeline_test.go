@@ -78,6 +78,16 @@ func TestFaultIsContained(t *testing.T) {
 	}
 }
 
+// A fault in one of the branches of a wait is contained too.
+func TestFaultInBranchIsContained(t *testing.T) {
+	h := &Host{Clock: newClock(), Forwarder: nullForwarder{}, Client: clientFunc(func(context.Context, *exchange.Request) (*exchange.Response, error) { panic("fault") })}
+	s := newState(h)
+	p := mustCompile(t, h, `<policies><inbound><wait for="all"><send-request response-variable-name="a"><set-url>http://x/</set-url></send-request></wait></inbound></policies>`)
+	if err := p.Run(context.Background(), s); err != nil || s.Response.Status != 500 {
+		t.Errorf("status %d, %v", s.Response.Status, err)
+	}
+}
+
 // wait for="any" takes the first answer and cancels the others.
 func TestWaitForAny(t *testing.T) {
 	var cancelled atomic.Bool

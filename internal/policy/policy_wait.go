@@ -43,7 +43,7 @@ func compileWait(c *compiler, n *markup.Node) runFunc {
 			done.Add(1)
 			go func() {
 				defer done.Done()
-				err := b.steps(steps[i : i+1])
+				err := b.run(b.section, steps[i:i+1])
 				mu.Lock()
 				defer mu.Unlock()
 				if first < 0 {
