@@ -198,6 +198,13 @@ type Vectors interface {
 	Store(ctx context.Context, partition string, vector []float32, value []byte, ttl time.Duration) error
 }
 
+// NewHost makes a host with the parts that live in this process: a cache of 64 MiB, counters, gates and a vector store. The
+// gateway adds its client, its forwarder and what the service has; OpenID follows from the client: NewOpenID.
+func NewHost(clock tandem.Clock) *Host {
+	counters := NewMemoryCounters(clock)
+	return &Host{Clock: clock, Cache: NewMemoryCache(clock, 64<<20), Counters: counters, Gates: counters, Vectors: NewMemoryVectors(clock, 10_000)}
+}
+
 func (h *Host) maxBody() int64 {
 	if h == nil || h.MaxBody == 0 {
 		return 16 << 20

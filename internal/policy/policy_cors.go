@@ -212,6 +212,8 @@ var policyCrossDomain = &Policy{
 	Children: []Child{{Name: "cross-domain-policy", Children: []Child{
 		{Name: "site-control", Attrs: []Attribute{need("permitted-cross-domain-policies")}},
 		{Name: "allow-access-from", Many: true, Attrs: []Attribute{need("domain"), attr("secure", trueFalse...), attr("to-ports")}},
+		{Name: "allow-access-from-identity", Many: true, Children: []Child{{Name: "signatory", Children: []Child{{Name: "certificate",
+			Attrs: []Attribute{need("fingerprint"), need("fingerprint-algorithm")}}}}}},
 		{Name: "allow-http-request-headers-from", Many: true, Attrs: []Attribute{need("domain"), need("headers"), attr("secure", trueFalse...)}},
 	}}},
 	compile: func(c *compiler, n *markup.Node) runFunc {
