@@ -190,11 +190,21 @@ func (n *Node) startPlane(ctx, run context.Context) error {
 	if err := os.MkdirAll(n.path("tmp"), 0o700); err != nil {
 		return err
 	}
+	l, err := n.listen(n.Ports.ARM)
+	if err != nil {
+		return err
+	}
+	n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) }) // where it is never served
+	n.addresses.ARM = "https://" + l.Addr().String()
 	providers := []arm.Provider{n.apim, native}
 	var scopes arm.ScopeChecker
 	authority := ""
 	if n.Home != nil {
-		n.resources.Attach(regionContents{n.apim, n, &http.Client{Transport: n.outbound, Timeout: 10 * time.Second}}, traffic.NewProvider(traffic.ProviderConfig{Store: n.store, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic}), n.directory.Authorization())
+		workflows, err := n.startWorkflows(run)
+		if err != nil {
+			return err
+		}
+		n.resources.Attach(workflows, regionContents{n.apim, n, &http.Client{Transport: n.outbound, Timeout: 10 * time.Second}}, traffic.NewProvider(traffic.ProviderConfig{Store: n.store, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic}), n.directory.Authorization())
 		providers = append(n.resources.Providers(), native)
 		scopes = n.resources
 		authority = n.addresses.Authority + "/" + n.Home.TenantID
@@ -203,14 +213,9 @@ func (n *Node) startPlane(ctx, run context.Context) error {
 	if err != nil {
 		return err
 	}
-	l, err := n.listen(n.Ports.ARM)
-	if err != nil {
-		return err
-	}
-	n.addresses.ARM = "https://" + l.Addr().String()
 	config, err := n.serverTLS("management of " + string(n.Region))
 	if err != nil {
-		return errors.Join(err, l.Close())
+		return err
 	}
 	n.serve(l, config, n.newPlacement(server, n.outbound))
 	return nil
