@@ -1,5 +1,7 @@
 package csharp
 
+import "sync"
+
 // flow says where control goes after a statement.
 type flow uint8
 
@@ -96,6 +98,7 @@ func (b *binder) localFunctions(list []*stmt) {
 		}
 		if b.local == nil {
 			own := *b.lib
+			own.known = new(sync.Map) // what is local must not stay in the shared one
 			own.byDecl = map[*Decl]*typeInfo{}
 			for d, i := range b.lib.byDecl {
 				own.byDecl[d] = i

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 )
 
 // Library is a table of types with their members. It is immutable; With makes a larger one.
@@ -14,6 +15,7 @@ type Library struct {
 	byDecl     map[*Decl]*typeInfo
 	extensions map[string][]*member
 	namespaces map[string]bool
+	known      *sync.Map // supertypes of the types without arguments, found when first asked for
 }
 
 // TypeDef declares one type.
@@ -108,7 +110,7 @@ type typeInfo struct {
 
 // Core is the library of the language itself: its own types, without members.
 func Core() *Library {
-	l := &Library{types: map[string]*typeInfo{}, byDecl: map[*Decl]*typeInfo{}, extensions: map[string][]*member{}, namespaces: map[string]bool{}}
+	l := &Library{types: map[string]*typeInfo{}, byDecl: map[*Decl]*typeInfo{}, extensions: map[string][]*member{}, namespaces: map[string]bool{}, known: new(sync.Map)}
 	for _, t := range []*Type{Object, StringT, Bool, CharT, SByte, Byte, Short, UShort, IntT, UInt, LongT, ULong, Float, DoubleT,
 		DecimalT, DateTimeT, TimeSpanT, DateTimeOffT, GuidT, ExceptionT, disposable, formatProvider, Void} {
 		l.add(&typeInfo{decl: t.Decl, self: t})
@@ -146,7 +148,7 @@ func (l *Library) add(info *typeInfo) {
 
 // With makes a library that also has the given types. An error says which declaration is wrong, and why.
 func (l *Library) With(defs ...TypeDef) (*Library, error) {
-	n := &Library{types: maps.Clone(l.types), byDecl: maps.Clone(l.byDecl), extensions: maps.Clone(l.extensions), namespaces: maps.Clone(l.namespaces)}
+	n := &Library{types: maps.Clone(l.types), byDecl: maps.Clone(l.byDecl), extensions: maps.Clone(l.extensions), namespaces: maps.Clone(l.namespaces), known: new(sync.Map)}
 	infos := make([]*typeInfo, len(defs))
 	heads := make([]*head, len(defs))
 	for i, d := range defs {

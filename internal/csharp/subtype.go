@@ -1,7 +1,21 @@
 package csharp
 
+import "slices"
+
 // supers lists t, its base classes and all of its interfaces, nearest first. Object is not among them.
 func (l *Library) supers(t *Type) []*Type {
+	if info := l.info(t); info == nil || info.self != t || len(t.Args) > 0 {
+		return l.findSupers(t)
+	}
+	if known, ok := l.known.Load(t); ok {
+		return known.([]*Type)
+	}
+	found := slices.Clip(l.findSupers(t))
+	l.known.Store(t, found)
+	return found
+}
+
+func (l *Library) findSupers(t *Type) []*Type {
 	out := make([]*Type, 0, 8)
 	seen := func(t *Type) bool {
 		for _, o := range out {

@@ -3,7 +3,17 @@
 // and byte[]. One file holds one family of types; adding a member is adding a row to its table.
 //
 // Behaviour and messages are those of .NET (Core) in the invariant culture with UTC as the local zone; Newtonsoft.Json
-// writes lines that end in "\r\n", as the managed gateway on Windows does.
+// writes lines that end in "\r\n", as the managed gateway on Windows does. Random gives other numbers than .NET's for the
+// same seed.
+//
+// Hosts make objects of these types with NewDict, NewList, NewURI, ParseJSON, ParseXElement, ParseXDocument, ReadJwt and
+// Certificate, and add their own types to the library that New gives:
+//
+//	lib, err := dotnet.New()
+//	lib, err = lib.With(csharp.TypeDef{Decl: "interface IRequest", Is: isRequest, Members: []csharp.Member{
+//		{Sig: "string Method", Fn: method},
+//		{Sig: "string Header(string name, string other = null)", Fn: header},
+//	}})
 package dotnet
 
 import "tandem/internal/csharp"
