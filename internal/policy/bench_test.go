@@ -32,10 +32,14 @@ func (nullForwarder) Forward(s *State, _ ForwardOptions) error {
 	return nil
 }
 
-func BenchmarkTenStatements(b *testing.B) {
+// The difference of these two is what the statements add to a request.
+func BenchmarkNoStatements(b *testing.B)  { benchmark(b, `<policies><inbound/></policies>`) }
+func BenchmarkTenStatements(b *testing.B) { benchmark(b, tenStatements) }
+
+func benchmark(b *testing.B, doc string) {
 	clock := tandem.SystemClock{}
 	host := &Host{Clock: clock, Forwarder: nullForwarder{}, Counters: NewMemoryCounters(clock)}
-	p, _, err := Compile([]Source{{Name: "bench", Scope: API, Text: tenStatements}}, Options{Host: host})
+	p, _, err := Compile([]Source{{Name: "bench", Scope: API, Text: doc}}, Options{Host: host})
 	if err != nil {
 		b.Fatal(err)
 	}
