@@ -196,6 +196,7 @@ func (b *binder) createAnonymous(x *expr) *bound {
 		for i, ev := range evs {
 			a.V[i] = ev(f)
 		}
+		a.h = HeightOf(a.V...)
 		return Value{R: a}
 	}}
 }

@@ -77,12 +77,12 @@ func (b *binder) tryStmt(s *stmt) (exec, bool) {
 func guarded(run exec, handlers []handler) exec {
 	return func(f *Frame) (c flow) {
 		m := f.m
-		asp, depth := m.asp, m.depth
+		asp, depth, nest := m.asp, m.depth, m.nest
 		e := attempt(func() { c = run(f) })
 		if e == nil {
 			return c
 		}
-		m.asp, m.depth = asp, depth
+		m.asp, m.depth, m.nest = asp, depth, nest
 		for _, h := range handlers {
 			if h.t.Kind == KindBad || !m.lib.instance(e, h.t) {
 				continue
@@ -122,10 +122,10 @@ func asException(r any) *Exception {
 func finally(run, final exec) exec {
 	return func(f *Frame) (c flow) {
 		m := f.m
-		asp, depth := m.asp, m.depth
+		asp, depth, nest := m.asp, m.depth, m.nest
 		e := attempt(func() { c = run(f) })
 		if e != nil {
-			m.asp, m.depth = asp, depth
+			m.asp, m.depth, m.nest = asp, depth, nest
 		}
 		ret := f.ret
 		final(f)

@@ -23,11 +23,12 @@ func (e *Exception) Message() string {
 
 // NetString implements Texter; there is no stack trace to show.
 func (e *Exception) NetString() string {
-	s := e.Error()
-	if e.Inner != nil {
-		s += " ---> " + e.Inner.NetString()
+	var s strings.Builder
+	s.WriteString(e.Error())
+	for in := e.Inner; in != nil && s.Len() < 1<<16; in = in.Inner {
+		s.WriteString(" ---> " + in.Error())
 	}
-	return s
+	return s.String()
 }
 
 // Throw raises a .NET exception; only code that runs inside an expression may call it. The name is full, or a short name

@@ -42,6 +42,7 @@ type Machine struct {
 	memory   int64
 	deadline time.Time
 	maxDepth int
+	nest     int
 }
 
 // Frame holds the variables of one running function.
@@ -70,7 +71,7 @@ func (m *Machine) reset(p *Program, env *Env) {
 		m.maxDepth = 200
 	}
 	m.deadline = time.Time{}
-	m.asp, m.high, m.depth = 0, 0, 0
+	m.asp, m.high, m.depth, m.nest = 0, 0, 0, 0
 }
 
 // clear drops what the run referred to.
@@ -113,6 +114,41 @@ func (m *Machine) check() {
 	}
 	if now.After(m.deadline) {
 		panic(&LimitError{"time"})
+	}
+}
+
+// maxHeight bounds how deep objects may hold each other, so that walking them cannot exhaust the stack.
+const maxHeight = 1000
+
+// Deeper is called before library code recurses through objects, and Shallower after it.
+func (m *Machine) Deeper() {
+	if m.nest++; m.nest > maxHeight {
+		panic(&LimitError{"depth"})
+	}
+}
+
+// Shallower ends what Deeper began.
+func (m *Machine) Shallower() { m.nest-- }
+
+// Nested is implemented by immutable objects that hold others: how deep they go.
+type Nested interface{ NetHeight() int }
+
+// HeightOf is one more than the height of the highest of the values; it stops the run where that is too much.
+func HeightOf(vs ...Value) int {
+	h := 0
+	for _, v := range vs {
+		if n, ok := v.R.(Nested); ok {
+			h = max(h, n.NetHeight())
+		}
+	}
+	CheckHeight(h)
+	return h + 1
+}
+
+// CheckHeight stops the run when objects hold each other too deeply.
+func CheckHeight(h int) {
+	if h > maxHeight {
+		panic(&LimitError{"depth"})
 	}
 }
 

@@ -141,6 +141,9 @@ type KV struct {
 	Key, Value Value
 }
 
+// NetHeight implements Nested.
+func (k *KV) NetHeight() int { return HeightOf(k.Key, k.Value) }
+
 // NetType implements Typed.
 func (k *KV) NetType() *Type { return k.T }
 
@@ -153,7 +156,11 @@ func (k *KV) NetString() string {
 type Anon struct {
 	T *Type
 	V []Value
+	h int
 }
+
+// NetHeight implements Nested.
+func (a *Anon) NetHeight() int { return a.h }
 
 // NetType implements Typed.
 func (a *Anon) NetType() *Type { return a.T }

@@ -97,6 +97,9 @@ func (p *Program) Type() *Type { return p.t }
 
 // Run evaluates the program. The error is an *Exception or a *LimitError.
 func (p *Program) Run(env *Env) (v Value, err error) {
+	if env == nil {
+		env = &Env{}
+	}
 	m, _ := p.pool.Get().(*Machine)
 	if m == nil {
 		m = &Machine{args: make([]Value, 16)}

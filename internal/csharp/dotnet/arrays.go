@@ -151,9 +151,14 @@ func arrayTypes() []def {
 type tuple struct {
 	t *typ
 	v []val
+	h int
 }
 
 func (t *tuple) NetType() *typ { return t.t }
+
+// NetHeight implements csharp.Nested.
+func (t *tuple) NetHeight() int { return t.h }
+
 func (t *tuple) NetString() string {
 	s := "("
 	for i, v := range t.v {
@@ -189,7 +194,7 @@ func tupleTypes() []def {
 		}
 		make := func(t []*typ) csharp.Fn {
 			tt := csharp.Generic(decl, t...)
-			return func(_ *mach, a []val) val { return ref(&tuple{tt, slices.Clone(a)}) }
+			return func(_ *mach, a []val) val { return ref(&tuple{tt, slices.Clone(a), csharp.HeightOf(a...)}) }
 		}
 		rows := []member{g("new("+sig+")", make)}
 		for i := 1; i <= n; i++ {

@@ -53,6 +53,8 @@ func jsonSimple(r any) *JSON { return &JSON{kind: simpleKind(r), value: widened(
 func fromObject(m *mach, r any, t *typ) *JSON {
 	m.Step()
 	m.Charge(96)
+	m.Deeper()
+	defer m.Shallower()
 	switch o := r.(type) {
 	case nil:
 		return &JSON{kind: jNull}
@@ -134,6 +136,9 @@ func fromValue(m *mach, v val, t *typ) *JSON {
 
 // content turns what is given to a container into tokens: sequences are spread, except strings.
 func content(m *mach, r any) []*JSON {
+	m.Charge(128)
+	m.Deeper()
+	defer m.Shallower()
 	switch o := r.(type) {
 	case *JSON:
 		return []*JSON{o}

@@ -217,6 +217,7 @@ func (r *jsonReader) array() *JSON {
 		r.enter("[" + strconv.Itoa(len(j.kids)) + "]")
 		v := r.value()
 		v.parent = j
+		v.raise()
 		j.kids = append(j.kids, v)
 		r.blank()
 		c := r.peek()

@@ -61,6 +61,15 @@ type JSON struct {
 	value  any    // of a value: boxed; nil for null
 	kids   []*JSON
 	index  map[string]*JSON // of a large object
+	height int
+}
+
+// raise tells the parents how deep j goes.
+func (j *JSON) raise() {
+	for k, p := j, j.parent; p != nil && p.height <= k.height; k, p = p, p.parent {
+		p.height = k.height + 1
+		csharp.CheckHeight(p.height)
+	}
 }
 
 // NetType implements csharp.Typed.
@@ -181,11 +190,12 @@ func (j *JSON) attach(parent *JSON) *JSON {
 		}
 	}
 	j.parent = parent
+	j.raise()
 	return j
 }
 
 func (j *JSON) clone() *JSON {
-	c := &JSON{kind: j.kind, name: j.name, value: j.value}
+	c := &JSON{kind: j.kind, name: j.name, value: j.value, height: j.height}
 	for _, k := range j.kids {
 		k = k.clone()
 		k.parent = c

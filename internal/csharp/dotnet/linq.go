@@ -40,7 +40,9 @@ func source(v val) csharp.Seq {
 func lazy(v val, start func(m *mach, next func() (val, bool)) func() (val, bool)) val {
 	src := source(v)
 	return ref(csharp.SeqFunc(func(m *mach) func() (val, bool) {
+		m.Deeper()
 		next := src.Iter(m)
+		m.Shallower()
 		return start(m, func() (val, bool) {
 			m.Step()
 			return next()

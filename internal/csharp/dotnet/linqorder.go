@@ -25,6 +25,8 @@ func (o *ordered) Iter(m *mach) func() (val, bool) {
 		keys []val
 	}
 	var rows []row
+	m.Deeper()
+	defer m.Shallower()
 	each(m, ref(o.src), "source", func(_ int, x val) bool {
 		r := row{v: x}
 		for _, k := range o.keys {
@@ -123,7 +125,11 @@ func linqOrder() []member {
 		return func(_ *mach, a []val) val {
 			source(a[0])
 			args := slices.Clone(a)
-			return ref(csharp.SeqFunc(func(m *mach) func() (val, bool) { return fn(m, args).Iter(m) }))
+			return ref(csharp.SeqFunc(func(m *mach) func() (val, bool) {
+				m.Deeper()
+				defer m.Shallower()
+				return fn(m, args).Iter(m)
+			}))
 		}
 	}
 	same := func(x val) val { return x }
@@ -228,13 +234,17 @@ func linqSets() []member {
 	fresh := func(seen, _ map[any]bool, k any) bool { return !seen[k] }
 	joined := func(first, second val) val {
 		return ref(csharp.SeqFunc(func(m *mach) func() (val, bool) {
+			m.Deeper()
 			next, tail := source(first).Iter(m), true
+			m.Shallower()
 			return func() (val, bool) {
 				m.Step()
 				x, ok := next()
 				if !ok && tail {
 					tail = false
+					m.Deeper()
 					next = source(second).Iter(m)
+					m.Shallower()
 					x, ok = next()
 				}
 				return x, ok

@@ -88,6 +88,15 @@ type xnode struct {
 	parent *xnode
 	kids   []*xnode
 	attrs  []*xnode
+	height int
+}
+
+// raise tells the parents how deep x goes.
+func (x *xnode) raise() {
+	for k, p := x, x.parent; p != nil && p.height <= k.height; k, p = p, p.parent {
+		p.height = k.height + 1
+		csharp.CheckHeight(p.height)
+	}
 }
 
 var xtypes = [...]*typ{xElement: xtype("XElement"), xDocument: xtype("XDocument"), xAttribute: xtype("XAttribute"), xText: xtype("XText"), xCData: xtype("XCData"),
@@ -209,6 +218,7 @@ func parseXML(m *mach, s string) *xnode {
 				e.attrs = append(e.attrs, &xnode{kind: xAttribute, name: n, value: a.Value, parent: e})
 			}
 			cur.kids = append(cur.kids, e)
+			e.raise()
 			cur, scopes, names = e, append(scopes, scope), append(names, t.Name)
 		case xml.EndElement:
 			if len(names) == 0 || names[len(names)-1] != t.Name {
@@ -286,6 +296,15 @@ func (x *xnode) place() int { return slices.Index(x.parent.kids, x) }
 // insert puts content among the children at i: text, elements, attributes, sequences of them.
 func (x *xnode) insert(m *mach, i int, r any) int {
 	m.Step()
+	m.Charge(128)
+	m.Deeper()
+	defer m.Shallower()
+	for p := x; p != nil; p = p.parent {
+		if o, ok := r.(*xnode); ok && o == p {
+			r = o.clone() // a node cannot hold itself
+			break
+		}
+	}
 	if l, ok := r.(*csharp.Array); ok && l.Elem.Kind != csharp.KindByte {
 		for _, v := range l.Items {
 			i = x.insert(m, i, csharp.Box(v, l.Elem))
@@ -306,6 +325,7 @@ func (x *xnode) insert(m *mach, i int, r any) int {
 			o = o.clone()
 		}
 		o.parent = x
+		o.raise()
 		if o.kind == xAttribute {
 			if x.attr(o.name) != nil {
 				csharp.Throw("InvalidOperationException", "Duplicate attribute.")
