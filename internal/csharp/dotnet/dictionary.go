@@ -215,7 +215,10 @@ func dictionaryTypes() []def {
 				me(a).insert(m, a[1], a[2])
 				return yes(true)
 			}),
-			f("bool Remove(TKey key)", pure(func(a []val) val { return yes(me(a).Delete(a[1])) })),
+			f("bool Remove(TKey key)", func(m *mach, a []val) val {
+				m.Steps(len(me(a).entries)) // the entries behind move up
+				return yes(me(a).Delete(a[1]))
+			}),
 			f("void Clear()", pure(func(a []val) val { me(a).clear(); return val{} })),
 		)
 	}
@@ -243,7 +246,10 @@ func dictionaryTypes() []def {
 			f("TValue Value", pure(func(a []val) val { kv, _ := a[0].R.(*csharp.KV); return kvOr(kv).Value })),
 			g("new(TKey key, TValue value)", func(t []*typ) csharp.Fn {
 				kt := csharp.Generic(csharp.KeyValueDecl, t...)
-				return func(_ *mach, a []val) val { return ref(&csharp.KV{T: kt, Key: a[0], Value: a[1]}) }
+				return func(_ *mach, a []val) val {
+					csharp.HeightOf(a...)
+					return ref(&csharp.KV{T: kt, Key: a[0], Value: a[1]})
+				}
 			}),
 		}},
 		{Decl: "interface IReadOnlyDictionary<TKey, TValue> : IReadOnlyCollection<KeyValuePair<TKey, TValue>>, IEnumerable<KeyValuePair<TKey, TValue>>",

@@ -229,8 +229,11 @@ func (j *JSON) insert(i int, x *JSON) {
 	default:
 		csharp.Throw("InvalidOperationException", "Cannot add content to "+j.NetType().FullName()+".")
 	}
-	j.index = nil
-	j.kids = slices.Insert(j.kids, i, x.attach(j))
+	x = x.attach(j)
+	if j.index != nil {
+		j.index[x.name] = x
+	}
+	j.kids = slices.Insert(j.kids, i, x)
 }
 
 func (j *JSON) add(x *JSON) { j.insert(len(j.kids), x) }
@@ -265,7 +268,8 @@ func (j *JSON) detach() {
 	}
 	i := j.place()
 	p.kids = slices.Delete(p.kids, i, i+1)
-	p.index, j.parent = nil, nil
+	delete(p.index, j.name)
+	j.parent = nil
 }
 
 func (j *JSON) replace(x *JSON) {

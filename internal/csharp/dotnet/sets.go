@@ -155,7 +155,12 @@ func lines() []def {
 			}),
 			f("int Count", pure(func(a []val) val { return num(len(me(a).items)) })),
 			f("void "+k.push+"(T item)", func(m *mach, a []val) val { push(m, me(a), a[1]); return val{} }),
-			f("T "+k.pop+"()", pure(func(a []val) val { v := first(a); me(a).removeAt(0, 1); return v })),
+			f("T "+k.pop+"()", func(m *mach, a []val) val {
+				m.Steps(len(me(a).items) >> 6) // the items behind move up
+				v := first(a)
+				me(a).removeAt(0, 1)
+				return v
+			}),
 			f("T "+k.peek+"()", pure(first)),
 			f("bool Try"+k.pop+"(out T result)", pure(func(a []val) val { return try(a, true) })),
 			f("bool Try"+k.peek+"(out T result)", pure(func(a []val) val { return try(a, false) })),
