@@ -133,7 +133,7 @@ func (s *Space) Remove(ctx context.Context, owner string) error {
 	}
 	_, err = s.store.Commit(ctx, Batch{
 		If:     []Condition{{Key: s.headKey(), Revision: h.Revision}},
-		Delete: []string{s.headKey()},
+		Delete: []string{s.headKey(), s.beatKey()},
 	})
 	return err
 }

@@ -12,8 +12,8 @@ type SpaceEvent struct {
 	Head     Head // as of this revision
 	// Swapped: another generation is active. Changes is empty: list the space at Revision.
 	Swapped bool
-	// Changes of the active generation, with relative keys. Both Swapped false and Changes empty tell of a new Head only,
-	// for example of a lock.
+	// Changes of the active generation, with relative keys. Both Swapped false and Changes empty tell of a new Head,
+	// for example of a lock, or of a Beat.
 	Changes []Change
 }
 
@@ -43,6 +43,10 @@ func (s *Space) Watch(ctx context.Context, after tandem.Revision, yield func(Spa
 				}
 				out.Swapped = next.Active != head.Active
 				head, news = next, true
+				continue
+			}
+			if c.Key == s.beatKey() {
+				news = true
 				continue
 			}
 			if g, key := s.split(c.Key); g != 0 && g == head.Active {
