@@ -159,13 +159,8 @@ func (im *importer) writes(r snapshot.Resource) ([]store.Write, error) {
 	parts := strings.Split(r.Path, "/")
 	i := apiAt(parts)
 	isAPI := i > 0 && i == len(parts)-1
-	release := len(parts) > i+1 && strings.EqualFold(parts[i+1], "releases") // a release belongs to the API as a whole
-	if i > 0 && !release {
-		if _, rev := apim.SplitRevision(parts[i]); rev == "" {
-			parts[i] += ";rev=" + im.current[rootOf(parts, i)]
-		}
-	}
-	k, ids := im.table.ByPath(strings.Join(parts, "/"))
+	path, _ := im.explicit(r.Path)
+	k, ids := im.table.ByPath(path)
 	if k == nil {
 		return nil, &tandem.Error{Op: "restore", Subject: r.Path, Kind: tandem.Unsupported, Err: fmt.Errorf("this version of Tandem does not know resources of this type"),
 			Remedy: "restore with the version that made the backup, or a newer one"}

@@ -202,6 +202,10 @@ func (s *Reader) readSecrets() error {
 	if err != nil {
 		return err
 	}
+	return s.parseSecrets(data)
+}
+
+func (s *Reader) parseSecrets(data []byte) error {
 	s.secrets = map[string]map[string]string{}
 	last := ""
 	for i := 1; len(data) > 0; i++ {
