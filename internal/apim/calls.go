@@ -68,6 +68,7 @@ func (p *Provider) callRoutes() []arm.Route {
 		{Method: "GET", Pattern: subscriptionPath + "/providers/" + Namespace + "/gateways", Handler: noGateways},
 		{Method: "GET", Pattern: groupPath + "/providers/" + Namespace + "/gateways", Handler: noGateways},
 		{Method: "POST", Pattern: subscriptionPath + "/providers/" + Namespace + "/getDomainOwnershipIdentifier", Action: Namespace + "/getDomainOwnershipIdentifier/action", Handler: domainOwnership},
+		{Method: "GET", Pattern: servicePath + "/exports/{token}", Anonymous: true, AnyVersion: true, Handler: p.exported},
 		{Method: "GET", Pattern: "/providers/" + Namespace + "/operations", AnyPrincipal: true, Handler: p.operationList},
 	}
 	routes = append(routes, p.Operations.Routes(subscriptionPath+"/providers/"+Namespace+"/locations/{location}")...)

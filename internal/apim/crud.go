@@ -286,6 +286,9 @@ func (p *Provider) get(ctx context.Context, s *Service, k *Kind, ids []string, r
 		}
 		return &arm.Response{Status: http.StatusOK, Header: http.Header{"ETag": {doc.etag()}}}, nil
 	}
+	if strings.EqualFold(r.Query["export"], "true") && strings.HasSuffix("."+k.typ, ".apis") && apiIDAt(strings.Split(k.typ, ".")) >= 0 {
+		return p.export(ctx, s, doc, r)
+	}
 	return p.entity(ctx, s, k, doc, r, http.StatusOK)
 }
 

@@ -19,7 +19,6 @@ type imported struct {
 type importedChild struct {
 	name       string
 	properties map[string]any
-	policy     string // the operation's own policy, where the format makes one
 }
 
 // importDocument reads format and value of an API's PUT and writes what they describe. An import replaces the operations
@@ -43,24 +42,25 @@ func (w *Write) importDocument(ctx context.Context) error {
 	if value == "" {
 		return invalid("value", "format is %s, but value is empty", format)
 	}
+	reader, link := importFormat(format)
+	if reader == nil {
+		return invalid("format", "the format %q cannot be imported; openapi, openapi+json, swagger-json, wadl-xml, wsdl and graphql can, inline or by link", format)
+	}
 	content, base := []byte(value), ""
-	if inline := strings.NewReplacer("-link-json", "-json", "-link", "").Replace(format); inline != format {
+	if link {
 		u, err := url.Parse(strings.TrimSpace(value))
 		if err != nil || u.Host == "" {
 			return invalid("value", "%q is not the address of a document", value)
 		}
+		if w.Service.fetch == nil {
+			return invalid("value", "this node does not read documents by link; send the document itself")
+		}
 		if content, err = w.Service.fetch(ctx, u.String()); err != nil {
 			return invalid("value", "the document at %s cannot be read: %v", u.Redacted(), err)
 		}
-		format, base = inline, u.Scheme+"://"+u.Host
+		base = u.Scheme + "://" + u.Host
 	}
-	var got *imported
-	switch strings.ToLower(format) {
-	case "openapi", "openapi+json", "swagger-json", "swagger":
-		got, err = readOpenAPI(content, base)
-	default:
-		return invalid("format", "the format %q cannot be imported; openapi, openapi+json and swagger-json can, inline or as a link", format)
-	}
+	got, err := reader(w, content, base)
 	if err != nil {
 		return invalid("representation", "Parsing error(s): %v", err)
 	}
@@ -70,6 +70,34 @@ func (w *Write) importDocument(ctx context.Context) error {
 		}
 	}
 	return w.children(ctx, got)
+}
+
+// importReader reads one sort of API description.
+type importReader func(w *Write, content []byte, base string) (*imported, error)
+
+// importFormat finds the reader of a format, and tells whether the value is a link.
+func importFormat(format string) (read importReader, link bool) {
+	openAPI := func(_ *Write, content []byte, base string) (*imported, error) { return readOpenAPI(content, base) }
+	wadl := func(_ *Write, content []byte, _ string) (*imported, error) { return readWADL(content) }
+	switch strings.ToLower(format) {
+	case "openapi", "openapi+json", "swagger-json", "swagger":
+		return openAPI, false
+	case "openapi-link", "openapi+json-link", "swagger-link-json", "swagger-link":
+		return openAPI, true
+	case "wadl-xml":
+		return wadl, false
+	case "wadl-link-json", "wadl-link":
+		return wadl, true
+	case "wsdl":
+		return importWSDL, false
+	case "wsdl-link":
+		return importWSDL, true
+	case "graphql":
+		return importGraphQL, false
+	case "graphql-link":
+		return importGraphQL, true
+	}
+	return nil, false
 }
 
 // children writes the operations and schemas of an import and marks what is no longer described for removal.
@@ -82,13 +110,6 @@ func (w *Write) children(ctx context.Context, got *imported) error {
 			keep[d.Key] = true
 			if err := w.also(d); err != nil {
 				return err
-			}
-			if c.policy != "" {
-				pids := append(append([]string(nil), ids...), "policy")
-				pd := &Document{IDs: pids, Key: Key(typ+".policies", pids), Type: typ + ".policies", Properties: map[string]any{"format": "rawxml", "value": c.policy}}
-				if err := w.also(pd); err != nil {
-					return err
-				}
 			}
 		}
 		if w.New() {

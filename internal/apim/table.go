@@ -65,7 +65,7 @@ func kinds() []*Kind {
 			Properties: []string{"path", "displayName", "serviceUrl", "protocols", "type", "apiRevision", "apiRevisionDescription", "isCurrent", "isOnline", "apiVersion", "apiVersionDescription", "apiVersionSetId", "apiVersionSet", "subscriptionRequired", "subscriptionKeyParameterNames", "authenticationSettings", "description", "termsOfServiceUrl", "contact", "license", "format", "value", "wsdlSelector", "apiType", "sourceApiId", "translateRequiredQueryParameters", "provisioningState"},
 			Rules:      apiRules{}},
 		{Path: "apis/{apiId}/schemas/{schemaId}", Verbs: ptext, Workspace: true, MatchRequired: "D", Required: []string{"contentType"}, ReadOnly: []string{"provisioningState"},
-			Properties: []string{"contentType", "document", "provisioningState"}},
+			Properties: []string{"contentType", "document", "provisioningState"}, Rules: schemaRules{}},
 		{Path: "apis/{apiId}/operations/{operationId}", Verbs: full, Workspace: true, MatchRequired: "UD", Required: []string{"displayName", "method", "urlTemplate"},
 			Properties: []string{"displayName", "method", "urlTemplate", "templateParameters", "description", "request", "responses", "policies"}, Rules: operationRules{}},
 		named("apis/{apiId}/resolvers/{resolverId}", full, "displayName", "path", "description"),
