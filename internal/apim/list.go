@@ -141,7 +141,8 @@ func parseFilter(k *Kind, r *arm.Request) (*arm.Filter, error) {
 			return nil, arm.Errorf(http.StatusBadRequest, "InvalidFilter", "The $filter '%.200s' is invalid: %s cannot be filtered by '%s'.", text, k.collection, field)
 		}
 	}
-	return f, nil
+	_, err = f.Match(probe.field) // functions that do not exist
+	return f, err
 }
 
 // add takes one resource into the page, or counts it. It returns false when enough was seen.

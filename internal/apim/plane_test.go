@@ -232,6 +232,9 @@ func (p *plane) send(req *http.Request, header http.Header) (int, []byte, http.H
 	return resp.StatusCode, raw, resp.Header
 }
 
+// storeAll lists everything.
+var storeAll = store.ListOptions{}
+
 var anyETag = http.Header{"If-Match": {"*"}}
 
 // must sends a request with If-Match: * and demands a 2xx; the body comes back decoded.
@@ -307,4 +310,13 @@ func names(list map[string]any) string {
 		out = append(out, name)
 	}
 	return strings.Join(out, " ")
+}
+
+func readAll(t testing.TB, r io.Reader) string {
+	t.Helper()
+	b, err := io.ReadAll(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
 }

@@ -45,8 +45,18 @@ func (namedValueRules) Write(_ context.Context, w *Write) error {
 
 func (namedValueRules) View(_ context.Context, v *View) error {
 	v.Properties["provisioningState"] = "Succeeded"
+	unresolved(v)
 	return nil
 }
+
+// unresolved says of a Key Vault reference that nothing resolves it, in the place where Azure says how the last time went.
+func unresolved(v *View) {
+	if asString(lookup(v.Properties, "keyVault.secretIdentifier")) != "" {
+		place(v.Properties, "keyVault.lastStatus", map[string]any{"code": "NotResolved", "message": "No Key Vault resolver is configured; the secret is kept as a reference."})
+	}
+}
+
+func (certificateRules) View(_ context.Context, v *View) error { unresolved(v); return nil }
 
 type certificateRules struct{ noRules }
 
