@@ -24,8 +24,14 @@ lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi
 	$(GO) vet ./...
 
+# Benchmarks print; they judge nothing. The comparisons need nginx, haproxy and gdnsd (Debian's packages) and leave out what
+# is not installed.
 bench:
 	$(GO) test -run '^$$' -bench . -benchmem ./...
+	$(GO) build -o bin/product ./bench/gateway/product
+	$(GO) run ./bench/gateway -tandem "$(CURDIR)/bin/product -listen {listen} -tls {tls} -backend {backend} -keys {keys} -cert {cert} -key {key}"
+	$(GO) run ./bench/dns load
+	$(GO) run ./bench/dns failover
 
 clean:
 	rm -rf bin
