@@ -45,8 +45,6 @@ type Kind struct {
 	PatchEmpty bool
 	// FilterAlso are fields of filters that are no properties.
 	FilterAlso []string
-	// StoredOnly says why changing the resource changes nothing but later reads of it; empty where it has an effect.
-	StoredOnly string
 	// Rules are what the table cannot say; nil where there are none.
 	Rules Rules
 
