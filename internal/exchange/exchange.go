@@ -24,6 +24,9 @@ type Exchange struct {
 	// Inform sends an interim answer (1xx other than 101) to the client at once, before Response. It is nil where the
 	// client cannot take one (HTTP/1.0).
 	Inform func(status int, header Header) error
+
+	// Kept is what the handler keeps from ServeExchange to ExchangeDone. Fronts do not look at it.
+	Kept any
 }
 
 // Reset empties the exchange for the next request and keeps the room of its lists.

@@ -2,32 +2,46 @@ package gateway
 
 import (
 	"crypto/sha256"
-	"encoding/json"
+	"crypto/tls"
 	"fmt"
-	"sort"
+	"slices"
 	"strings"
-	"time"
 
 	"tandem"
 	"tandem/internal/apim"
 	"tandem/internal/policy"
 )
 
-// compiler turns documents into generations. It keeps what it compiled last, so that a change costs what it touches: policy
-// documents are compiled again only when they or what they draw on (named values, fragments) changed.
+// compiler turns documents into generations. It keeps what it compiled last and compiles again only what a change touches:
+// a policy document when it or what it draws on changed, an API when one of its documents or something shared changed.
+// What it keeps is never written again: generations that still serve requests share it. It belongs to one goroutine.
 type compiler struct {
-	sealer  apim.Sealer
-	host    *policy.Host
+	sealer apim.Sealer
+	host   *policy.Host
+	source *source
+	// forward makes the forwarder of a generation; nil: host has its own.
+	forward func(*generation) policy.Forwarder
+	// stats gives an operation's counters; nil: none are kept.
+	stats func(api, operation string) *operationStats
+
 	units   map[string]unitEntry // by document key
 	secrets map[string]secretEntry
+	opened  map[*apim.Document]*tls.Certificate
+	made    map[*apim.Document]madeBackend
+	roots   *rootStore
+	shared  *shared
+	apis    map[string]*compiledAPI // by name with revision, lower case
+	keyring *keyring
 }
 
+// unitEntry is a compiled policy document.
 type unitEntry struct {
-	revision tandem.Revision
 	text     string
-	drawsOn  string // fingerprint of named values and fragments; empty when the document uses neither
+	drawsOn  string // fingerprint of what it draws on; empty when that is nothing
 	unit     *policy.Unit
 	problems policy.Problems
+	setsHost bool // it sets the Host header
+	cors     bool // it has a cors policy
 }
 
 type secretEntry struct {
@@ -35,266 +49,172 @@ type secretEntry struct {
 	value  string
 }
 
-func newCompiler(s apim.Sealer, h *policy.Host) *compiler {
-	return &compiler{sealer: s, host: h, units: map[string]unitEntry{}, secrets: map[string]secretEntry{}}
+// part is what one piece of a compilation found wrong.
+type part struct{ problems []Problem }
+
+func (p *part) problem(key string, fatal bool, format string, args ...any) {
+	p.problems = append(p.problems, Problem{Document: key, Fatal: fatal, Message: fmt.Sprintf(format, args...)})
 }
 
-// build is one compilation under way.
-type build struct {
-	*compiler
-	docs      map[string]*apim.Document
-	byType    map[string][]*apim.Document
-	out       *generation
-	options   policy.Options
-	draws     string
-	values    map[string]string // named values by display name
-	fragments map[string]policy.Source
-	sets      map[string]*apim.Document
-	prods     map[string]*product
+// compiledAPI is one revision of an API.
+type compiledAPI struct {
+	part
+	api *api
 }
 
-// compile makes a generation. It never fails as a whole: what cannot be honoured is a problem of the generation.
-func (c *compiler) compile(docs map[string]*apim.Document, number tandem.Generation, revision tandem.Revision) *generation {
-	b := &build{compiler: c, docs: docs, byType: map[string][]*apim.Document{}, values: map[string]string{}, fragments: map[string]policy.Source{}, sets: map[string]*apim.Document{}, prods: map[string]*product{},
-		out: &generation{number: number, revision: revision, apis: map[string]*api{}, keys: map[[sha256.Size]byte]*subscription{}, backends: map[string]*backend{}, count: len(docs)}}
-	for _, d := range docs {
-		b.byType[d.Type] = append(b.byType[d.Type], d)
+func newCompiler(s apim.Sealer, h *policy.Host, roots *rootStore, docs map[string]*apim.Document) *compiler {
+	return &compiler{sealer: s, host: h, roots: roots, source: newSource(docs), units: map[string]unitEntry{}, secrets: map[string]secretEntry{}}
+}
+
+// reset replaces all documents. What was compiled is kept where texts are the same.
+func (c *compiler) reset(docs map[string]*apim.Document) { c.source = newSource(docs) }
+
+// compile makes a generation after a change. It never fails as a whole: what cannot be honoured is a problem of the
+// generation (law 10).
+func (c *compiler) compile(d dirt, number tandem.Generation, revision tandem.Revision) *generation {
+	if c.shared == nil {
+		d = everything()
 	}
-	for _, list := range b.byType {
-		sort.Slice(list, func(i, j int) bool { return list[i].Key < list[j].Key })
+	if d.shared {
+		c.shared = c.compileShared(d.products)
 	}
+	c.compileAPIs(d)
+	if d.products || d.subscriptions {
+		c.keyring = c.compileKeys()
+	}
+	g := &generation{number: number, revision: revision, shared: c.shared, keys: c.keyring.keys, count: len(c.source.docs), sample: c.source.sample(), apis: make(map[string]*api, len(c.apis))}
 	host := *c.host
-	host.Backends = backends{b.out}
-	b.out.host = &host
-	b.namedValues()
-	b.policyFragments()
-	b.options = policy.Options{Host: b.out.host,
-		NamedValue: func(name string) (string, bool) { v, ok := b.values[name]; return v, ok },
-		Fragment:   func(id string) (policy.Source, bool) { s, ok := b.fragments[strings.ToLower(id)]; return s, ok }}
-	b.backendList()
-	b.productList()
-	global, why := b.unit("policies/policy", policy.Global)
-	b.out.global = policy.Link(global)
-	for _, set := range b.byType["apiversionsets"] {
-		b.sets[strings.ToLower("/apiVersionSets/"+set.Name())] = set
+	host.Backends, host.Certificates, host.Schemas = c.shared.backends, c.shared.certificates, c.shared.schemas
+	if c.forward != nil {
+		host.Forwarder = c.forward(g)
 	}
-	operations := children(b.byType["apis.operations"])
-	for _, d := range b.byType["apis"] {
-		b.api(d, operations[d.Key[len("apis/"):]], global, why)
+	g.host = &host
+	g.problems = append(g.problems, c.shared.problems...)
+	names := make([]string, 0, len(c.apis))
+	for name := range c.apis {
+		names = append(names, name)
 	}
-	b.subscriptions()
-	b.forget()
-	return b.out
+	slices.Sort(names)
+	for _, name := range names {
+		a := c.apis[name]
+		g.problems = append(g.problems, a.problems...)
+		if a.api.info.Current {
+			g.apis[strings.ToLower(a.api.info.ID)] = a.api
+		}
+		for _, prefix := range a.api.prefixes {
+			if other := g.router.add(prefix, a.api); other != nil {
+				g.problems = append(g.problems, Problem{Document: typeAPIs + "/" + name, Message: fmt.Sprintf("the API %s answers at /%s already; this one is not reached there, give it a path of its own", other.info.ID, prefix)})
+			}
+		}
+	}
+	g.problems = append(g.problems, c.keyring.problems...)
+	g.problems = append(g.problems, c.unserved()...)
+	c.forget()
+	return g
 }
 
-// children groups documents by the ids of their parent.
-func children(docs []*apim.Document) map[string][]*apim.Document {
-	out := map[string][]*apim.Document{}
-	for _, d := range docs {
-		_, ids, _ := strings.Cut(d.Key, "/")
-		parent := ids[:strings.LastIndexByte(ids, '/')]
-		out[parent] = append(out[parent], d)
+// compileAPIs compiles the APIs that a change touches.
+func (c *compiler) compileAPIs(d dirt) {
+	docs := c.source.byType[typeAPIs]
+	if d.shared {
+		c.apis = make(map[string]*compiledAPI, len(docs))
+		for key, doc := range docs {
+			c.apis[parentOf(key)] = c.compileAPI(doc)
+		}
+		return
+	}
+	for name := range d.apis {
+		if doc := docs[typeAPIs+"/"+name]; doc != nil {
+			c.apis[name] = c.compileAPI(doc)
+		} else {
+			delete(c.apis, name)
+		}
+	}
+}
+
+// forget drops what was kept of documents that are gone.
+func (c *compiler) forget() {
+	if len(c.units) > 2*len(c.source.byType["apis.operations.policies"])+2*len(c.source.byType["apis.policies"])+100 {
+		for key := range c.units {
+			if c.source.docs[key] == nil {
+				delete(c.units, key)
+			}
+		}
+	}
+	if len(c.secrets) > 8*len(c.source.docs)+100 {
+		for key := range c.secrets {
+			document, _, _ := strings.Cut(key, "\x00")
+			if c.source.docs[document] == nil {
+				delete(c.secrets, key)
+			}
+		}
+	}
+}
+
+// unserved tells what is kept and backed up but has no effect in this gateway (law 10).
+func (c *compiler) unserved() (out []Problem) {
+	for _, of := range []struct{ typ, why string }{
+		{"workspaces.apis", "APIs of workspaces are kept and backed up, but no gateway serves them; move them to the service itself to serve them here"},
+		{"caches", "the external cache is not connected; caching policies that want it are refused"},
+		{"apis.resolvers", "resolvers of synthetic GraphQL APIs are not run; give the API a GraphQL service to pass requests on to"},
+	} {
+		if list := c.source.list(of.typ); len(list) > 0 {
+			out = append(out, Problem{Document: list[0].Key, Message: fmt.Sprintf("%s (%d such documents)", of.why, len(list))})
+		}
 	}
 	return out
 }
 
-// forget drops cached units of documents that are gone.
-func (b *build) forget() {
-	for key := range b.units {
-		if b.docs[key] == nil {
-			delete(b.units, key)
-		}
-	}
-	for key := range b.secrets {
-		document, _, _ := strings.Cut(key, "\x00")
-		if b.docs[document] == nil {
-			delete(b.secrets, key)
-		}
-	}
-}
-
-func (b *build) problem(key string, fatal bool, format string, args ...any) {
-	b.out.problems = append(b.out.problems, Problem{Document: key, Fatal: fatal, Message: fmt.Sprintf(format, args...)})
-}
-
 // secret unseals a property, once per sealed text.
-func (b *build) secret(d *apim.Document, property string) string {
+func (c *compiler) secret(p *part, d *apim.Document, property string) string {
 	sealed, ok := d.Sealed[property]
 	if !ok {
 		return ""
 	}
 	at := d.Key + "\x00" + property
-	if e := b.secrets[at]; e.sealed == sealed {
+	if e := c.secrets[at]; e.sealed == sealed {
 		return e.value
 	}
-	value, err := d.OpenSecretString(b.sealer, property)
+	value, err := d.OpenSecretString(c.sealer, property)
 	if err != nil {
-		b.problem(d.Key, true, "%v", err)
+		p.problem(d.Key, true, "%v", err)
 		return ""
 	}
-	b.secrets[at] = secretEntry{sealed, value}
+	c.secrets[at] = secretEntry{sealed, value}
 	return value
 }
 
-func (b *build) namedValues() {
-	sum := sha256.New()
-	for _, d := range b.byType["namedvalues"] {
-		value := d.String("value")
-		if d.Sealed["value"] != "" {
-			value = b.secret(d, "value")
-		} else if d.Value("keyVault") != nil {
-			b.problem(d.Key, false, "the value lies in a Key Vault (%s), which is not reachable from here; policies that use {{%s}} get an empty text", d.String("keyVault.secretIdentifier"), d.String("displayName"))
-		}
-		b.values[d.String("displayName")] = value
-		fmt.Fprintf(sum, "%q=%q\n", d.String("displayName"), value)
-	}
-	b.draws = string(sum.Sum(nil))
-}
-
-func (b *build) policyFragments() {
-	sum := sha256.New()
-	sum.Write([]byte(b.draws))
-	for _, d := range b.byType["policyfragments"] {
-		b.fragments[strings.ToLower(d.Name())] = policy.Source{Name: d.Name(), Text: d.String("value")}
-		fmt.Fprintf(sum, "%q=%q\n", d.Name(), d.String("value"))
-	}
-	b.draws = string(sum.Sum(nil))
-}
-
 // unit compiles the policy document at key, or gives what was compiled before. why says what is wrong with it.
-func (b *build) unit(key string, scope policy.Scope) (u *policy.Unit, why string) {
-	d := b.docs[key]
+func (c *compiler) unit(p *part, sh *shared, key string, scope policy.Scope) (e unitEntry, why string) {
+	d := c.source.docs[key]
 	if d == nil {
-		return nil, ""
+		return unitEntry{}, ""
 	}
 	text := d.String("value")
-	draws := ""
-	if strings.Contains(text, "{{") || strings.Contains(text, "include-fragment") {
-		draws = b.draws
-	}
-	e, ok := b.units[key]
+	draws := sh.draws(text)
+	e, ok := c.units[key]
 	if !ok || e.text != text || e.drawsOn != draws {
-		e = unitEntry{revision: d.Revision, text: text, drawsOn: draws}
-		e.unit, e.problems = policy.CompileUnit(policy.Source{Name: key, Scope: scope, Text: text}, b.options)
-		b.units[key] = e
+		e = unitEntry{text: text, drawsOn: draws}
+		e.unit, e.problems = policy.CompileUnit(policy.Source{Name: key, Scope: scope, Text: text}, sh.options)
+		e.setsHost = sh.mentions(text, `name="host"`, `name='host'`)
+		e.cors = e.unit != nil && slices.Contains(e.unit.Uses(), "cors")
+		c.units[key] = e
 	}
-	for _, p := range e.problems {
-		fatal := p.Severity == policy.Error
-		b.out.problems = append(b.out.problems, Problem{Document: key, Line: p.Line, Column: p.Column, Message: p.Message, Fatal: fatal})
+	for _, x := range e.problems {
+		fatal := x.Severity == policy.Error
+		p.problems = append(p.problems, Problem{Document: key, Line: x.Line, Column: x.Column, Message: x.Message, Fatal: fatal})
 		if fatal && why == "" {
-			why = fmt.Sprintf("%s, line %d, column %d: %s", key, p.Line, p.Column, p.Message)
+			why = fmt.Sprintf("%s, line %d, column %d: %s", key, x.Line, x.Column, x.Message)
 		}
 	}
-	return e.unit, why
+	return e, why
 }
 
-func (b *build) backendList() {
-	for _, d := range b.byType["backends"] {
-		k := &backend{doc: d, info: policy.BackendInfo{ID: d.Name(), URL: d.String("url"), Pool: d.String("type") == "Pool"}}
-		if !k.info.Pool {
-			base, err := parseBase(d.String("url"))
-			if err != nil {
-				b.problem(d.Key, false, "url: %v", err)
-			}
-			k.base = base
-		}
-		b.out.backends[strings.ToLower(d.Name())] = k
+// digest is a fingerprint of texts.
+func digest(texts ...string) string {
+	sum := sha256.New()
+	for _, t := range texts {
+		fmt.Fprintf(sum, "%d:%s", len(t), t)
 	}
-}
-
-func (b *build) productList() {
-	for _, d := range b.byType["products"] {
-		state := "NotPublished"
-		if d.String("state") == "published" {
-			state = "Published"
-		}
-		p := &product{needs: d.Bool("subscriptionRequired", true), apis: map[string]bool{}, info: &policy.ProductInfo{ID: d.Name(), Name: d.String("displayName"), State: state,
-			ApprovalRequired: d.Bool("approvalRequired", false), SubscriptionRequired: d.Bool("subscriptionRequired", true)}}
-		if n, ok := d.Value("subscriptionsLimit").(json.Number); ok {
-			if limit, err := n.Int64(); err == nil {
-				v := int(limit)
-				p.info.SubscriptionsLimit = &v
-			}
-		}
-		var why string
-		if p.unit, why = b.unit(apim.Key("products.policies", []string{d.Name(), "policy"}), policy.Product); why != "" {
-			p.unit = nil
-		}
-		b.prods[strings.ToLower(d.Name())] = p
-	}
-	for _, d := range b.byType["products.apis"] {
-		if p := b.prods[strings.ToLower(d.IDs[0])]; p != nil {
-			p.apis[strings.ToLower(d.IDs[1])] = true
-		}
-	}
-	for _, d := range b.byType["products.apilinks"] {
-		if p := b.prods[strings.ToLower(d.IDs[0])]; p != nil {
-			p.apis[strings.ToLower(strings.TrimPrefix(d.String("apiId"), "/apis/"))] = true
-		}
-	}
-	for _, d := range b.byType["products.groups"] {
-		if p := b.prods[strings.ToLower(d.IDs[0])]; p != nil {
-			p.info.Groups = append(p.info.Groups, policy.GroupInfo{ID: d.IDs[1], Name: d.IDs[1]})
-		}
-	}
-}
-
-func (b *build) subscriptions() {
-	users := map[string]*policy.UserInfo{}
-	for _, d := range b.byType["users"] {
-		users[strings.ToLower(d.Name())] = &policy.UserInfo{ID: d.Name(), FirstName: d.String("firstName"), LastName: d.String("lastName"), Email: d.String("email"), Note: d.String("note"),
-			Registered: when(d.String("registrationDate")), Identities: []policy.IdentityInfo{{ID: d.String("email"), Provider: "Basic"}}}
-	}
-	for _, d := range b.byType["groups.users"] {
-		if u := users[strings.ToLower(d.IDs[1])]; u != nil {
-			u.Groups = append(u.Groups, policy.GroupInfo{ID: d.IDs[0], Name: d.IDs[0]})
-		}
-	}
-	for _, d := range b.byType["subscriptions"] {
-		b.subscription(d, users)
-	}
-}
-
-func (b *build) subscription(d *apim.Document, users map[string]*policy.UserInfo) {
-	s := subscription{active: d.String("state") == "active", start: when(d.String("startDate")), end: when(d.String("expirationDate"))}
-	scope := strings.ToLower(d.String("scope"))
-	collection, name, _ := strings.Cut(strings.Trim(scope, "/"), "/")
-	switch {
-	case collection == "" || collection == "apis" && name == "":
-		s.all = true
-	case collection == "apis":
-		s.api, _ = apim.SplitRevision(name)
-	case collection == "products":
-		if s.product = b.prods[name]; s.product == nil {
-			b.problem(d.Key, false, "the product %s does not exist; its keys open nothing", name)
-		}
-	default:
-		b.problem(d.Key, false, "the scope %s is not one that this gateway knows; its keys open nothing", scope)
-	}
-	s.user = users[strings.ToLower(strings.TrimPrefix(d.String("ownerId"), "/users/"))]
-	info := policy.SubscriptionInfo{ID: d.Name(), Name: d.String("displayName"), PrimaryKey: b.secret(d, "primaryKey"), SecondaryKey: b.secret(d, "secondaryKey"),
-		Created: when(d.String("createdDate")), Start: s.start, End: s.end}
-	for _, key := range []string{info.PrimaryKey, info.SecondaryKey} {
-		if key == "" {
-			continue
-		}
-		one, as := s, info
-		as.Key = key
-		one.info, one.key = &as, key
-		sum := sha256.Sum256([]byte(key))
-		if other := b.out.keys[sum]; other != nil && other.info.ID != info.ID {
-			b.problem(d.Key, false, "one of its keys is also a key of the subscription %s, which keeps it; regenerate one of them", other.info.ID)
-			continue
-		}
-		b.out.keys[sum] = &one
-	}
-}
-
-// when reads a time of the management API; zero where there is none.
-func when(text string) time.Time {
-	t, err := time.Parse(time.RFC3339, text)
-	if err != nil {
-		return time.Time{}
-	}
-	return t
+	return string(sum.Sum(nil))
 }

@@ -7,15 +7,18 @@ import (
 	"tandem/internal/policy"
 )
 
-// api compiles one revision of an API and puts it where it answers: the current revision at its path, others at
-// path;rev=N.
-func (b *build) api(d *apim.Document, operations []*apim.Document, global *policy.Unit, globalWhy string) {
+// compileAPI compiles one revision of an API: the current one answers at its path and at path;rev=N, others at path;rev=N
+// alone.
+func (c *compiler) compileAPI(d *apim.Document) *compiledAPI {
+	out := &compiledAPI{}
+	sh := c.shared
 	name, rev := apim.SplitRevision(d.Name())
-	root := b.docs[apim.Key(apim.RootType, []string{name})]
+	root := c.source.docs[apim.Key(apim.RootType, []string{name})]
 	current := root != nil && root.String("current") == rev
-	a := &api{kind: d.String("type"), subscription: d.Bool("subscriptionRequired", true), version: d.String("apiVersion"),
+	a := &api{kind: strings.ToLower(d.String("type")), name: strings.ToLower(name), subscription: d.Bool("subscriptionRequired", true), version: d.String("apiVersion"),
 		keyHeader: d.String("subscriptionKeyParameterNames.header"), keyQuery: d.String("subscriptionKeyParameterNames.query"),
 		info: &policy.APIInfo{ID: name, Name: d.String("displayName"), Path: d.String("path"), Revision: rev, Version: d.String("apiVersion"), Current: current}}
+	out.api = a
 	if a.keyHeader == "" {
 		a.keyHeader = "Ocp-Apim-Subscription-Key"
 	}
@@ -23,6 +26,7 @@ func (b *build) api(d *apim.Document, operations []*apim.Document, global *polic
 		a.keyQuery = "subscription-key"
 	}
 	a.info.KeyHeader, a.info.KeyQuery = a.keyHeader, a.keyQuery
+	a.challenge = `",name="` + a.keyHeader + `",type="header"`
 	if protocols, ok := d.Value("protocols").([]any); ok {
 		for _, p := range protocols {
 			if text, ok := p.(string); ok {
@@ -31,85 +35,144 @@ func (b *build) api(d *apim.Document, operations []*apim.Document, global *polic
 		}
 	}
 	if address := d.String("serviceUrl"); address != "" {
-		base, err := parseBase(address)
+		base, err := parseBase(sh.resolve(address))
 		if err != nil {
-			b.problem(d.Key, false, "serviceUrl: %v", err)
+			out.problem(d.Key, false, "serviceUrl: %v", err)
 		}
 		a.service, a.info.ServiceURL = base, base
+	} else if a.kind == "graphql" {
+		out.problem(d.Key, false, "it is a synthetic GraphQL API, whose resolvers are not run; give it the serviceUrl of a GraphQL service to pass requests on to")
 	}
-	a.prefix = b.prefix(a, d, current)
-	for _, p := range b.sortedProducts() {
-		if p.apis[strings.ToLower(name)] {
+	a.endpoint = &endpoint{to: upstream{scheme: a.service.Scheme, host: a.service.Host, http2: a.kind == kindGRPC}}
+	a.prefixes = c.prefixes(a, d, current)
+	for _, p := range sh.products.sorted {
+		if p.apis[a.name] {
 			a.products = append(a.products, p)
 			if !p.needs && a.open == nil {
 				a.open = p
 			}
 		}
 	}
-	unit, why := b.unit(apim.Key("apis.policies", []string{d.Name(), "policy"}), policy.API)
-	a.preflight = policy.Link(global, unit)
-	if why == "" {
-		why = globalWhy
-	}
-	for _, od := range operations {
-		a.operations.insert(b.operation(a, d, od, global, unit, why))
-	}
-	if current {
-		b.out.apis[strings.ToLower(name)] = a
-	}
-	b.out.router.add(a)
-}
-
-func (b *build) sortedProducts() []*product {
-	out := make([]*product, 0, len(b.prods))
-	for _, d := range b.byType["products"] {
-		out = append(out, b.prods[strings.ToLower(d.Name())])
-	}
+	c.compileOperations(out, d)
 	return out
 }
 
-// prefix is the path at which an API answers, in lower case.
-func (b *build) prefix(a *api, d *apim.Document, current bool) string {
-	prefix := strings.ToLower(strings.Trim(d.String("path"), "/"))
-	if !current {
-		prefix += ";rev=" + a.info.Revision
+// compileOperations compiles the operations of an API. Operations without a policy of their own share the API's pipelines.
+func (c *compiler) compileOperations(out *compiledAPI, d *apim.Document) {
+	a, sh := out.api, c.shared
+	unit, why := c.unit(&out.part, sh, apim.Key("apis.policies", []string{d.Name(), "policy"}), policy.API)
+	if why == "" {
+		why = sh.globalWhy
 	}
-	set := b.sets[strings.ToLower(d.String("apiVersionSetId"))]
-	if set == nil || a.version == "" {
-		return prefix
-	}
-	switch set.String("versioningScheme") {
-	case "Segment":
-		prefix = strings.TrimPrefix(prefix+"/"+strings.ToLower(a.version), "/")
-	case "Query":
-		a.scheme, a.versionName = "query", set.String("versionQueryName")
-	case "Header":
-		a.scheme, a.versionName = "header", set.String("versionHeaderName")
-	}
-	return prefix
-}
-
-func (b *build) operation(a *api, d, od *apim.Document, global, unit *policy.Unit, why string) *operation {
-	op := &operation{method: strings.ToUpper(od.String("method")), template: od.String("urlTemplate"),
-		info: &policy.OperationInfo{ID: od.Name(), Method: strings.ToUpper(od.String("method")), Name: od.String("displayName"), URLTemplate: od.String("urlTemplate")}}
-	if _, query, ok := strings.Cut(op.template, "?"); ok {
-		for part := range strings.SplitSeq(query, "&") {
-			name, value, _ := strings.Cut(part, "=")
-			op.query = append(op.query, queryParam{name: name, param: strings.Trim(value, "{}")})
+	above := scopes{global: sh.global, api: unit, products: a.products}
+	common := above.link(unitEntry{})
+	a.preflight = common.plain
+	docs := sorted(c.source.operations[parentOf(d.Key)])
+	for _, od := range docs {
+		op := c.operation(a, od)
+		own, ownWhy := c.unit(&out.part, sh, apim.Key("apis.operations.policies", []string{d.Name(), od.Name(), "policy"}), policy.Operation)
+		if ownWhy == "" {
+			ownWhy = why
+		}
+		switch {
+		case ownWhy != "":
+			op.broken = ownWhy
+		case own.unit == nil:
+			op.linked = common
+		default:
+			op.linked = above.link(own)
+		}
+		if problem := a.operations.insert(op); problem != "" {
+			out.problem(od.Key, false, "%s", problem)
 		}
 	}
-	own, ownWhy := b.unit(apim.Key("apis.operations.policies", []string{d.Name(), od.Name(), "policy"}), policy.Operation)
-	if ownWhy != "" {
-		why = ownWhy
+	if len(docs) == 0 {
+		for _, op := range c.catchAll(a) {
+			op.broken, op.linked = why, common
+			a.operations.insert(op)
+		}
 	}
-	op.broken = why
-	if why != "" {
-		return op
+}
+
+// scopes are the policies around an operation.
+type scopes struct {
+	global, api unitEntry
+	products    []*product
+}
+
+// linked is the effective policies of operations that have the same policies.
+type linked struct {
+	plain    *policy.Pipeline              // without a product
+	products map[*product]*policy.Pipeline // in a product's context; absent where the product's policy cannot run
+	setsHost bool
+	cors     bool
+}
+
+func (s scopes) link(own unitEntry) *linked {
+	l := &linked{plain: policy.Link(s.global.unit, s.api.unit, own.unit), setsHost: s.global.setsHost || s.api.setsHost || own.setsHost, cors: s.global.cors || s.api.cors || own.cors}
+	if len(s.products) == 0 {
+		return l
 	}
-	op.plain = policy.Link(global, unit, own)
-	op.products = make(map[*product]*policy.Pipeline, len(a.products))
-	for _, p := range a.products {
-		op.products[p] = policy.Link(global, p.unit, unit, own)
+	l.products = make(map[*product]*policy.Pipeline, len(s.products))
+	for _, p := range s.products {
+		l.setsHost = l.setsHost || p.unit.setsHost
+		switch {
+		case p.broken != "":
+		case p.unit.unit == nil:
+			l.products[p] = l.plain
+		default:
+			l.products[p] = policy.Link(s.global.unit, p.unit.unit, s.api.unit, own.unit)
+		}
+	}
+	return l
+}
+
+// operation compiles one operation without its policies.
+func (c *compiler) operation(a *api, od *apim.Document) *operation {
+	op := &operation{method: strings.ToUpper(od.String("method")), template: od.String("urlTemplate"), api: a,
+		info: &policy.OperationInfo{ID: od.Name(), Method: strings.ToUpper(od.String("method")), Name: od.String("displayName"), URLTemplate: od.String("urlTemplate")}}
+	if a.kind == kindWebSocket && strings.EqualFold(op.info.ID, "onHandshake") {
+		op.method, op.template = "GET", "/*" // every path of the API is a handshake
+	}
+	if _, query, ok := strings.Cut(op.template, "?"); ok {
+		for part := range strings.SplitSeq(query, "&") {
+			name, value, given := strings.Cut(part, "=")
+			q := queryParam{name: name, param: strings.Trim(value, "{}")}
+			if given && !strings.HasPrefix(value, "{") {
+				q.literal, q.param = true, ""
+				q.value = unescapeQuery(value)
+			}
+			op.query = append(op.query, q)
+		}
+	}
+	if c.stats != nil {
+		op.stats = c.stats(a.info.ID, op.info.ID)
 	}
 	return op
+}
+
+// prefixes are the paths at which an API answers, in lower case.
+func (c *compiler) prefixes(a *api, d *apim.Document, current bool) []string {
+	path := strings.ToLower(strings.Trim(d.String("path"), "/"))
+	rev := ";rev=" + strings.ToLower(a.info.Revision)
+	set := c.shared.sets[strings.ToLower(d.String("apiVersionSetId"))]
+	segment := ""
+	if set != nil && a.version != "" {
+		switch set.String("versioningScheme") {
+		case "Segment":
+			segment = "/" + strings.ToLower(a.version)
+		case "Query":
+			a.scheme, a.versionName = "query", set.String("versionQueryName")
+		case "Header":
+			a.scheme, a.versionName = "header", set.String("versionHeaderName")
+		}
+	}
+	out := []string{strings.TrimPrefix(path+segment, "/") + rev}
+	if segment != "" { // clients write the revision behind the path as well as behind the version
+		out = append(out, path+rev+segment)
+	}
+	if current {
+		out = append(out, strings.TrimPrefix(path+segment, "/"))
+	}
+	return out
 }

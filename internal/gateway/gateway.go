@@ -2,6 +2,7 @@ package gateway
 
 import (
 	"context"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"iter"
@@ -27,6 +28,11 @@ type Config struct {
 	Log     *slog.Logger
 	// State is the file in which the gateway keeps the documents it serves, secrets sealed; empty: none.
 	State string
+	// Access says what is written of requests.
+	Access AccessLog
+	// ProbeToken opens the whole of the detailed status to who sends it; empty: nobody. ProbeCAs do for client certificates.
+	ProbeToken string
+	ProbeCAs   *x509.CertPool
 	// Host is what policies may use beside what the gateway gives them itself (forwarding, backends); its Clock is taken
 	// from Config.
 	Host policy.Host
@@ -40,34 +46,63 @@ type Gateway struct {
 	deployment *policy.DeploymentInfo
 	compiler   *compiler
 	upstreams  *upstreams
-	current    atomic.Pointer[generation]
-	loaded     atomic.Pointer[time.Time]
-	fromDisk   atomic.Bool
-	draining   atomic.Bool
-	inflight   atomic.Int64
-	changedMu  sync.Mutex
-	changed    chan struct{} // closed and replaced at each swap
-	docs       map[string]*apim.Document
+	roots      rootStore
+	metrics    *metrics
+	debugger   *debugger
+	reach      reach
+	runs       sync.Pool
+
+	current  atomic.Pointer[generation]
+	loaded   atomic.Pointer[time.Time]
+	settings atomic.Pointer[Settings]
+	own      atomic.Pointer[GetCertificate]
+	front    atomic.Pointer[frontTLS]
+	fromDisk atomic.Bool
+	draining atomic.Bool
+	inflight atomic.Int64
+
+	requests, failures, failureSecond atomic.Int64 // of the access log's sampling
+
+	mu        sync.Mutex
+	changed   chan struct{} // closed and replaced at each swap
+	told      map[Problem]bool
+	listeners []string
+
+	background background
 	saved      tandem.Revision
 }
 
 // New makes a gateway. It serves what its state file holds at once, if there is one; Run keeps it up to date.
 func New(c Config) *Gateway {
-	g := &Gateway{Config: c, clock: c.Clock, changed: make(chan struct{})}
+	g := &Gateway{Config: c, clock: c.Clock, changed: make(chan struct{}), metrics: newMetrics(), debugger: newDebugger(), reach: reach{clock: c.Clock}, told: map[Problem]bool{}}
+	g.runs.New = func() any { return new(run) }
 	host := c.Host
 	host.Clock = c.Clock
 	g.host = &host
-	g.upstreams = newUpstreams(c.Clock)
-	if host.Forwarder == nil {
-		g.host.Forwarder = forwarder{g}
-	}
+	g.upstreams = newUpstreams(c.Clock, &g.roots)
 	if host.Client == nil {
-		g.host.Client = client{g.upstreams}
+		host.Client = client{g.upstreams}
+	}
+	if host.OpenID == nil {
+		host.OpenID = policy.NewOpenID(host.Client, c.Clock)
+	}
+	if host.Go == nil {
+		g.background.start()
+		host.Go = g.background.run
 	}
 	g.deployment = &policy.DeploymentInfo{GatewayID: "managed", InstanceID: c.Service, Managed: true, Region: string(c.Region), ServiceID: c.ID, ServiceName: c.Service}
-	g.compiler = newCompiler(c.Sealer, g.host)
+	g.compiler = g.newCompiler(nil)
+	g.compiler.stats = g.metrics.of
 	g.startFromDisk()
 	return g
+}
+
+func (g *Gateway) newCompiler(docs map[string]*apim.Document) *compiler {
+	c := newCompiler(g.Sealer, g.host, &g.roots, docs)
+	if g.host.Forwarder == nil {
+		c.forward = func(gen *generation) policy.Forwarder { return forwarder{g, gen} }
+	}
+	return c
 }
 
 // Run follows the service's documents until ctx ends. It returns ctx's cause, or NotFound when the service was removed.
@@ -106,8 +141,8 @@ func (g *Gateway) follow(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		g.docs = docs
-		g.swap(snap.Head.Active, snap.Revision)
+		g.compiler.reset(docs)
+		g.swap(everything(), snap.Head.Active, snap.Revision)
 		err = g.Space.Watch(ctx, snap.Revision, func(e store.SpaceEvent) error {
 			if e.Swapped {
 				return errReload
@@ -124,41 +159,66 @@ func (g *Gateway) apply(e store.SpaceEvent) error {
 	if len(e.Changes) == 0 {
 		return nil
 	}
+	keys := make([]string, 0, len(e.Changes))
 	for _, c := range e.Changes {
+		keys = append(keys, c.Key)
 		if c.Deleted {
-			delete(g.docs, c.Key)
+			g.compiler.source.drop(c.Key)
 			continue
 		}
 		d, err := apim.Decode(c.Key, c.Document)
 		if err != nil {
 			return err
 		}
-		g.docs[c.Key] = d
+		g.compiler.source.put(d)
 	}
-	g.swap(e.Head.Active, e.Revision)
+	g.swap(g.compiler.source.touched(keys), e.Head.Active, e.Revision)
 	return nil
 }
 
 // swap compiles the documents and serves the result from now on; requests under way end with what they began with (law 2).
-func (g *Gateway) swap(number tandem.Generation, revision tandem.Revision) {
-	gen := g.compiler.compile(g.docs, number, revision)
+func (g *Gateway) swap(d dirt, number tandem.Generation, revision tandem.Revision) {
+	gen := g.compiler.compile(d, number, revision)
 	now := g.clock.Now()
 	g.loaded.Store(&now)
 	g.fromDisk.Store(false)
 	g.current.Store(gen)
-	g.changedMu.Lock()
+	g.mu.Lock()
 	close(g.changed)
 	g.changed = make(chan struct{})
-	g.changedMu.Unlock()
+	g.mu.Unlock()
+	g.tellProblems(gen.problems)
 	g.save(false)
+}
+
+// tellProblems logs each problem once, when it appears.
+func (g *Gateway) tellProblems(problems []Problem) {
+	g.mu.Lock()
+	var news []Problem
+	for _, p := range problems {
+		if !g.told[p] {
+			g.told[p] = true
+			news = append(news, p)
+		}
+	}
+	if len(g.told) > 2*len(problems)+1000 { // what is long gone may be told again
+		clear(g.told)
+		for _, p := range problems {
+			g.told[p] = true
+		}
+	}
+	g.mu.Unlock()
+	for _, p := range news {
+		g.Log.Warn("a part of the configuration cannot be honoured", "service", g.Service, "document", p.Document, "line", p.Line, "problem", p.Message, "fatal", p.Fatal)
+	}
 }
 
 // WaitFor returns when the gateway serves the generation, at the revision or a later one.
 func (g *Gateway) WaitFor(ctx context.Context, number tandem.Generation, revision tandem.Revision) error {
 	for {
-		g.changedMu.Lock()
+		g.mu.Lock()
 		changed := g.changed
-		g.changedMu.Unlock()
+		g.mu.Unlock()
 		if gen := g.current.Load(); gen != nil && !g.fromDisk.Load() && gen.number == number && gen.revision >= revision {
 			return nil
 		}
@@ -177,11 +237,14 @@ func (g *Gateway) Prepare(documents iter.Seq2[store.Document, error]) ([]Problem
 	if err != nil {
 		return nil, err
 	}
-	return newCompiler(g.Sealer, g.host).compile(docs, 0, 0).problems, nil
+	return g.newCompiler(docs).compile(everything(), 0, 0).problems, nil
 }
 
 // Close lets go of the connections to backends, after Run has returned and the fronts have stopped.
-func (g *Gateway) Close() { g.upstreams.close() }
+func (g *Gateway) Close() {
+	g.background.stop()
+	g.upstreams.close()
+}
 
 // Drain makes the status page answer 503, so that traffic goes elsewhere before the gateway stops.
 func (g *Gateway) Drain() { g.draining.Store(true) }

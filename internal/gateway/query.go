@@ -3,6 +3,8 @@ package gateway
 import (
 	"net/url"
 	"strings"
+
+	"tandem/internal/exchange"
 )
 
 // unescape decodes a path segment; what cannot be decoded stays as it came.
@@ -23,15 +25,34 @@ func queryValue(query, name string) string {
 		query = rest
 		key, value, _ := strings.Cut(part, "=")
 		if len(key) == len(name) && strings.EqualFold(key, name) {
-			if strings.ContainsAny(value, "%+") {
-				if out, err := url.QueryUnescape(value); err == nil {
-					return out
-				}
-			}
-			return value
+			return unescapeQuery(value)
 		}
 	}
 	return ""
+}
+
+// unescapeQuery decodes a query parameter's value; what cannot be decoded stays as it came.
+func unescapeQuery(s string) string {
+	if strings.IndexByte(s, '%') < 0 && strings.IndexByte(s, '+') < 0 {
+		return s
+	}
+	if out, err := url.QueryUnescape(s); err == nil {
+		return out
+	}
+	return s
+}
+
+// hasQuery tells whether a query has a parameter.
+func hasQuery(query, name string) bool {
+	for len(query) > 0 {
+		part, rest, _ := strings.Cut(query, "&")
+		query = rest
+		key, _, _ := strings.Cut(part, "=")
+		if len(key) == len(name) && strings.EqualFold(key, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // withoutQuery takes a parameter out of a query.
@@ -44,4 +65,30 @@ func withoutQuery(query, name string) string {
 		}
 	}
 	return strings.Join(kept, "&")
+}
+
+// appendQuery sets a parameter of a query.
+func appendQuery(query, name, value string) string {
+	if hasQuery(query, name) {
+		query = withoutQuery(query, name)
+	}
+	if query != "" {
+		query += "&"
+	}
+	return query + url.QueryEscape(name) + "=" + url.QueryEscape(value)
+}
+
+// cookie is the value of a cookie that a request carries, or "".
+func cookie(h exchange.Header, name string) string {
+	for i := range h {
+		if len(h[i].Name) != 6 || !strings.EqualFold(h[i].Name, "Cookie") {
+			continue
+		}
+		for part := range strings.SplitSeq(h[i].Value, ";") {
+			if k, v, _ := strings.Cut(strings.TrimSpace(part), "="); k == name {
+				return v
+			}
+		}
+	}
+	return ""
 }

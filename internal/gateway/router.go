@@ -1,9 +1,11 @@
 package gateway
 
 import (
+	"slices"
 	"sort"
 	"strings"
 
+	"tandem/internal/exchange"
 	"tandem/internal/policy"
 )
 
@@ -14,20 +16,26 @@ type router struct {
 	deepest  int               // most segments of a prefix
 }
 
-// add puts an API under the path at which it answers.
-func (r *router) add(a *api) {
+// add puts an API under a path at which it answers. It gives the API that requests for this one go to already, or nil.
+func (r *router) add(prefix string, a *api) (taken *api) {
 	if r.prefixes == nil {
 		r.prefixes = map[string][]*api{}
 	}
-	r.prefixes[a.prefix] = append(r.prefixes[a.prefix], a)
-	if n := strings.Count(a.prefix, "/") + 1; a.prefix != "" && n > r.deepest {
+	for _, other := range r.prefixes[prefix] {
+		if other.scheme == a.scheme && strings.EqualFold(other.versionName, a.versionName) && (a.scheme == "" || strings.EqualFold(other.version, a.version)) {
+			return other
+		}
+	}
+	r.prefixes[prefix] = append(r.prefixes[prefix], a)
+	if n := strings.Count(prefix, "/") + 1; prefix != "" && n > r.deepest {
 		r.deepest = n
 	}
+	return nil
 }
 
 // find gives the API of a path and what is left of the path after the API's own ("/…"). Version by query or header is
-// chosen among the APIs of one path by pick.
-func (r *router) find(path string, pick func([]*api) *api) (*api, string) {
+// chosen among the APIs of one path by what the request says.
+func (r *router) find(path string, request *exchange.Request) (*api, string) {
 	// Ends of the first segments of the path, so that prefixes are substrings.
 	var ends [16]int
 	n := 0
@@ -46,7 +54,7 @@ func (r *router) find(path string, pick func([]*api) *api) (*api, string) {
 		if len(candidates) == 0 {
 			continue
 		}
-		if a := pick(candidates); a != nil {
+		if a := pickVersion(candidates, request); a != nil {
 			rest := path[end:]
 			if rest == "" {
 				rest = "/"
@@ -83,8 +91,8 @@ type mixedEdge struct {
 	next                 *tree
 }
 
-// insert adds an operation at its template's path.
-func (t *tree) insert(op *operation) {
+// insert adds an operation at its template's path. It tells what is wrong with the template, or "".
+func (t *tree) insert(op *operation) (problem string) {
 	path, _, _ := strings.Cut(op.template, "?")
 	at := t
 	for seg := range strings.SplitSeq(strings.Trim(path, "/"), "/") {
@@ -94,9 +102,12 @@ func (t *tree) insert(op *operation) {
 		case seg == "" || open < 0 && seg != "*":
 			at = at.literal(strings.ToLower(seg))
 		case seg == "*" || strings.HasPrefix(seg, "{*"):
-			op.wildcard = strings.Trim(seg, "{*}")
+			op.wildcard, op.wild = strings.Trim(seg, "{*}"), true
+			if other := op.twin(at.wild); other != nil {
+				problem = op.shadowed(other)
+			}
 			at.wild = append(at.wild, op)
-			return
+			return problem
 		case open == 0 && closing == len(seg)-1:
 			name := seg[1:closing]
 			if at.param == nil {
@@ -109,7 +120,27 @@ func (t *tree) insert(op *operation) {
 			op.params = append(op.params, seg[open+1:closing])
 		}
 	}
+	if other := op.twin(at.here); other != nil {
+		problem = op.shadowed(other)
+	}
 	at.here = append(at.here, op)
+	return problem
+}
+
+// twin finds an operation that takes the same requests.
+func (op *operation) twin(list []*operation) *operation {
+	for _, other := range list {
+		if other.method == op.method && slices.EqualFunc(other.query, op.query, func(a, b queryParam) bool {
+			return strings.EqualFold(a.name, b.name) && a.literal == b.literal && a.value == b.value
+		}) {
+			return other
+		}
+	}
+	return nil
+}
+
+func (op *operation) shadowed(by *operation) string {
+	return "the operation " + by.info.ID + " takes the same requests (" + op.method + " " + op.template + "); this one is never reached, give it a template of its own"
 }
 
 func (t *tree) literal(seg string) *tree {
@@ -145,7 +176,9 @@ func (t *tree) mixedEdge(prefix, suffix string) *tree {
 type search struct {
 	method string
 	query  string
+	action string // of a SOAP request: stands for the query parameter soapAction
 	values []string
+	space  [4]string // the first values need no memory of their own
 }
 
 // find walks the rest of a path ("/parcels/p1").
@@ -187,7 +220,7 @@ func (t *tree) find(path string, s *search) *operation {
 func pickMethod(here, wild []*operation, rest string, s *search) *operation {
 	var best *operation
 	for _, op := range here {
-		if op.accepts(s) && (best == nil || len(op.query) > len(best.query)) {
+		if op.accepts(s) && (best == nil || op.demands(best)) {
 			best = op
 		}
 	}
@@ -203,35 +236,41 @@ func pickMethod(here, wild []*operation, rest string, s *search) *operation {
 	return nil
 }
 
+// demands tells whether an operation is the closer fit of two that both take a request: more query parameters, then a
+// method of its own.
+func (op *operation) demands(than *operation) bool {
+	if len(op.query) != len(than.query) {
+		return len(op.query) > len(than.query)
+	}
+	return op.method != "*" && than.method == "*"
+}
+
 // accepts tells whether an operation takes the method and finds its query parameters.
 func (op *operation) accepts(s *search) bool {
 	if op.method != s.method && op.method != "*" {
 		return false
 	}
-	for _, q := range op.query {
-		if !hasQuery(s.query, q.name) {
+	for i := range op.query {
+		if !op.query[i].in(s) {
 			return false
 		}
 	}
 	return true
 }
 
-func hasQuery(query, name string) bool {
-	for part := range strings.SplitSeq(query, "&") {
-		key, _, _ := strings.Cut(part, "=")
-		if strings.EqualFold(key, name) {
-			return true
-		}
+// in tells whether a request has the query parameter.
+func (q *queryParam) in(s *search) bool {
+	if !q.literal {
+		return hasQuery(s.query, q.name)
 	}
-	return false
+	if strings.EqualFold(q.name, "soapAction") && s.action == q.value {
+		return true
+	}
+	return hasQuery(s.query, q.name) && strings.EqualFold(queryValue(s.query, q.name), q.value)
 }
 
-// matched pairs the names of an operation's template with the values found.
-func (op *operation) matched(s *search) []policy.Param {
-	if len(op.params)+len(op.query) == 0 && op.wildcard == "" {
-		return nil
-	}
-	out := make([]policy.Param, 0, len(op.params)+len(op.query)+1)
+// matched pairs the names of an operation's template with the values found, in room of the caller.
+func (op *operation) matched(s *search, out []policy.Param) []policy.Param {
 	for i, name := range op.params {
 		if i < len(s.values) {
 			out = append(out, policy.Param{Name: name, Value: unescape(s.values[i])})
@@ -241,7 +280,9 @@ func (op *operation) matched(s *search) []policy.Param {
 		out = append(out, policy.Param{Name: op.wildcard, Value: unescape(s.values[len(s.values)-1])})
 	}
 	for _, q := range op.query {
-		out = append(out, policy.Param{Name: q.param, Value: queryValue(s.query, q.name)})
+		if !q.literal {
+			out = append(out, policy.Param{Name: q.param, Value: queryValue(s.query, q.name)})
+		}
 	}
 	return out
 }

@@ -6,18 +6,17 @@ import (
 
 	"pgregory.net/rapid"
 
+	"tandem/internal/exchange"
 	"tandem/internal/policy"
 )
 
 func routerOf(paths ...string) *router {
 	r := &router{}
 	for _, p := range paths {
-		r.add(&api{prefix: strings.ToLower(p), info: &policy.APIInfo{ID: p}})
+		r.add(strings.ToLower(p), &api{prefixes: []string{strings.ToLower(p)}, info: &policy.APIInfo{ID: p}})
 	}
 	return r
 }
-
-func first(list []*api) *api { return list[0] }
 
 // TestAPIPaths holds the choice of an API: the longest path that ends at a segment of the request's.
 func TestAPIPaths(t *testing.T) {
@@ -34,12 +33,12 @@ func TestAPIPaths(t *testing.T) {
 		{"/", "", "/"},
 		{"/ordersx", "", "/ordersx"},
 	} {
-		a, rest := r.find(c.path, first)
+		a, rest := r.find(c.path, &exchange.Request{})
 		if a == nil || a.info.ID != c.api || rest != c.rest {
 			t.Errorf("%s: got %v with rest %q, want API %q with rest %q", c.path, a, rest, c.api, c.rest)
 		}
 	}
-	if a, _ := routerOf("orders").find("/other", first); a != nil {
+	if a, _ := routerOf("orders").find("/other", &exchange.Request{}); a != nil {
 		t.Errorf("/other is routed to %s", a.info.ID)
 	}
 }
@@ -62,8 +61,8 @@ func TestLongestPath(t *testing.T) {
 				}
 			}
 		}
-		a, _ := routerOf(paths...).find(asked, first)
-		if found != (a != nil) || found && a.prefix != best {
+		a, _ := routerOf(paths...).find(asked, &exchange.Request{})
+		if found != (a != nil) || found && a.prefixes[0] != best {
 			t.Fatalf("%s among %q: got %v, want %q (%v)", asked, paths, a, best, found)
 		}
 	})
@@ -80,7 +79,7 @@ func TestOperations(t *testing.T) {
 		op := &operation{method: method, template: template, info: &policy.OperationInfo{ID: line}}
 		if _, query, ok := strings.Cut(template, "?"); ok {
 			name, value, _ := strings.Cut(query, "=")
-			op.query = []queryParam{{name, strings.Trim(value, "{}")}}
+			op.query = []queryParam{{name: name, param: strings.Trim(value, "{}")}}
 		}
 		tr.insert(op)
 	}
@@ -112,7 +111,7 @@ func TestOperations(t *testing.T) {
 		got, params := "", ""
 		if op != nil {
 			got = op.info.ID
-			for _, p := range op.matched(&s) {
+			for _, p := range op.matched(&s, nil) {
 				params += p.Name + "=" + p.Value
 			}
 		}

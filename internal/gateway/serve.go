@@ -2,23 +2,21 @@ package gateway
 
 import (
 	"context"
-	"crypto/rand"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/binary"
+	"math/rand/v2"
 	"strings"
+	"time"
 
 	"tandem/internal/exchange"
 	"tandem/internal/policy"
 )
 
-// StatusPath is the page that health probes ask on every gateway host; it cannot be customised.
-const StatusPath = "/status-0123456789abcdef"
-
 // Texts of refusals, as API Management writes them.
 const (
 	textKeyMissing = "Access denied due to missing subscription key. Make sure to include subscription key when making requests to an API."
 	textKeyInvalid = "Access denied due to invalid subscription key. Make sure to provide a valid key for an active subscription."
-	textNotFound   = "Resource not found"
 )
 
 // ServeExchange serves one request: x.Response is the answer when it returns. The error is the context's: the client went
@@ -27,7 +25,7 @@ func (g *Gateway) ServeExchange(ctx context.Context, x *exchange.Exchange) error
 	g.inflight.Add(1)
 	defer g.inflight.Add(-1)
 	if x.Request.URL.Path == StatusPath {
-		g.status(x)
+		g.status(ctx, x)
 		return nil
 	}
 	gen := g.current.Load()
@@ -35,66 +33,117 @@ func (g *Gateway) ServeExchange(ctx context.Context, x *exchange.Exchange) error
 		answer(x, 503, "This gateway has not loaded the configuration of its service yet.")
 		return nil
 	}
-	s := &policy.State{Exchange: x, Host: gen.host, Deployment: g.deployment, Original: x.Request.URL, OriginalMethod: x.Request.Method}
-	_, _ = rand.Read(s.RequestID[:]) // never fails, by its documentation
-	p, refusal := g.route(gen, s)
-	if refusal != nil {
-		return p.Fail(ctx, s, refusal)
+	r := g.runs.Get().(*run)
+	r.begin(gen, x)
+	s := &r.state
+	s.Exchange, s.Host, s.Deployment, s.Original, s.OriginalMethod = x, gen.host, g.deployment, x.Request.URL, x.Request.Method
+	binary.NativeEndian.PutUint64(s.RequestID[:8], rand.Uint64())
+	binary.NativeEndian.PutUint64(s.RequestID[8:], rand.Uint64())
+	p, refusal := g.route(r)
+	if token := x.Request.Header.Get(debugHeader); token != "" {
+		g.beginTrace(r, token)
 	}
-	return p.Run(ctx, s)
+	var err error
+	if refusal != nil {
+		err = p.Fail(ctx, s, refusal)
+	} else {
+		err = p.Run(ctx, s)
+	}
+	if r.trace != nil {
+		g.endTrace(r)
+	}
+	return err
 }
 
-// route finds API, operation and subscription, and fills s with them. The pipeline is the one to run, or to fail with the
-// refusal.
-func (g *Gateway) route(gen *generation, s *policy.State) (*policy.Pipeline, *policy.LastError) {
+// done ends a request whose answer has been sent. The run is used again.
+func (g *Gateway) done(x *exchange.Exchange, sent int64, failure error) {
+	r, ok := x.Kept.(*run)
+	if !ok {
+		return
+	}
+	x.Kept = nil
+	r.end()
+	g.account(r, x, sent, failure)
+	g.runs.Put(r)
+}
+
+// route finds API, operation and subscription, and fills the state with them. The pipeline is the one to run, or to fail
+// with the refusal.
+func (g *Gateway) route(run *run) (*policy.Pipeline, *policy.LastError) {
+	s, gen := &run.state, run.gen
 	r := &s.Request
-	a, rest := gen.router.find(r.URL.Path, func(list []*api) *api { return pickVersion(list, r) })
+	a, rest := gen.router.find(r.URL.Path, r)
 	if a == nil {
-		return gen.global, notFound()
+		return gen.shared.nowhere, notFound()
 	}
 	s.API, s.Base = a.info, a.service
-	look := search{method: r.Method, query: r.URL.Query, values: make([]string, 0, 4)}
-	op := a.operations.find(rest, &look)
+	look := &run.look
+	look.method, look.query = r.Method, r.URL.Query
+	look.values = look.space[:0]
+	if a.kind == kindSOAP {
+		look.action = soapAction(r)
+	}
+	op := a.operations.find(rest, look)
 	if op == nil && r.Method == "OPTIONS" {
 		if wanted := r.Header.Get("Access-Control-Request-Method"); wanted != "" {
-			return g.preflight(a, rest, wanted, s)
+			return g.preflight(run, a, rest, wanted)
 		}
 	}
 	if op == nil {
 		return a.preflight, notFound()
 	}
-	s.Operation, s.Matched = op.info, op.matched(&look)
-	r.URL.Path = rest
+	run.enter(op, rest)
 	if a.scheme == "query" {
 		r.URL.Query = withoutQuery(r.URL.Query, a.versionName)
 	}
 	in, refusal := g.admit(gen, a, s)
 	if op.broken != "" {
-		return a.preflight, &policy.LastError{Source: "configuration", Reason: "PolicyInvalid", Message: "The policies of this operation cannot be run: " + op.broken, Status: 500}
+		return a.preflight, invalid(op.broken)
 	}
-	p := op.plain
-	if in != nil {
-		s.Product = in.info
-		p = op.products[in]
+	if op.setsHost {
+		run.noteHost(r.Header)
 	}
-	return p, refusal
+	if in == nil {
+		return op.plain, refusal
+	}
+	s.Product = in.info
+	if p := op.products[in]; p != nil {
+		return p, refusal
+	}
+	return a.preflight, invalid(in.broken)
+}
+
+// enter takes an operation as the request's.
+func (r *run) enter(op *operation, rest string) {
+	r.op = op
+	r.state.Operation = op.info
+	r.state.Matched = op.matched(&r.look, r.params[:0])
+	r.state.Request.URL.Path = rest
+}
+
+func invalid(why string) *policy.LastError {
+	return &policy.LastError{Source: "configuration", Reason: "PolicyInvalid", Message: "The policies of this operation cannot be run: " + why, Status: 500}
 }
 
 // preflight serves a CORS preflight for an operation that has no OPTIONS of its own: the policies of the operation asked
-// about run, and its cors policy answers. No key is asked for, since browsers send none.
-func (g *Gateway) preflight(a *api, rest, method string, s *policy.State) (*policy.Pipeline, *policy.LastError) {
-	look := search{method: strings.ToUpper(method), query: s.Request.URL.Query, values: make([]string, 0, 4)}
-	op := a.operations.find(rest, &look)
-	if op == nil || op.plain == nil {
+// about run, and its cors policy answers. No key is asked for, since browsers send none; so an operation without a cors
+// policy is not found, and nothing reaches its backend.
+func (g *Gateway) preflight(run *run, a *api, rest, method string) (*policy.Pipeline, *policy.LastError) {
+	run.look.method = strings.ToUpper(method)
+	run.look.values = run.look.space[:0]
+	op := a.operations.find(rest, &run.look)
+	if op == nil || op.linked == nil || !op.cors {
 		return a.preflight, notFound()
 	}
-	s.Operation, s.Matched = op.info, op.matched(&look)
-	s.Request.URL.Path = rest
+	run.enter(op, rest)
 	return op.plain, nil
 }
 
 // pickVersion chooses among APIs that answer at one path by their version.
 func pickVersion(list []*api, r *exchange.Request) *api {
+	if len(list) == 1 && list[0].scheme == "" {
+		return list[0]
+	}
 	var bare *api
 	for _, a := range list {
 		switch a.scheme {
@@ -138,7 +187,7 @@ func (g *Gateway) admit(gen *generation, a *api, s *policy.State) (*product, *po
 		}
 		return nil, g.unauthorised(a, s, policy.ReasonKeyInvalid, textKeyInvalid)
 	}
-	in, ok := sub.allows(a, g.clock.Now())
+	in, ok := sub.allows(a, g.began(s))
 	if !ok {
 		return nil, g.unauthorised(a, s, policy.ReasonKeyInvalid, textKeyInvalid)
 	}
@@ -146,14 +195,20 @@ func (g *Gateway) admit(gen *generation, a *api, s *policy.State) (*product, *po
 	return in, nil
 }
 
+// began is when a request came.
+func (g *Gateway) began(s *policy.State) time.Time {
+	if s.Start.IsZero() {
+		return g.clock.Now()
+	}
+	return s.Start
+}
+
 func (g *Gateway) unauthorised(a *api, s *policy.State, reason, text string) *policy.LastError {
-	challenge := `AzureApiManagementKey realm="` + s.Original.Scheme + "://" + s.Original.Host + "/" + a.info.Path + `",name="` + a.keyHeader + `",type="header"`
+	challenge := `AzureApiManagementKey realm="` + s.Original.Scheme + "://" + s.Original.Host + "/" + a.info.Path + a.challenge
 	return &policy.LastError{Source: "authorization", Reason: reason, Message: text, Status: 401, Header: exchange.Header{{Name: "WWW-Authenticate", Value: challenge}}}
 }
 
-func notFound() *policy.LastError {
-	return &policy.LastError{Source: "configuration", Reason: policy.ReasonNoOperation, Message: "Unable to match incoming request to an operation.", Status: 404, Text: textNotFound}
-}
+func notFound() *policy.LastError { return policy.NoOperation() }
 
 // answer fills the response with API Management's error body.
 func answer(x *exchange.Exchange, status int, message string) {

@@ -32,7 +32,7 @@ const saveEvery = 100
 
 func (g *Gateway) save(last bool) {
 	gen := g.current.Load()
-	if g.State == "" || gen == nil || g.docs == nil || gen.revision == g.saved || !last && g.saved != 0 && gen.revision < g.saved+saveEvery {
+	if g.State == "" || gen == nil || g.fromDisk.Load() || gen.revision == g.saved || !last && g.saved != 0 && gen.revision < g.saved+saveEvery {
 		return
 	}
 	if err := g.writeState(gen); err != nil {
@@ -44,7 +44,7 @@ func (g *Gateway) save(last bool) {
 
 func (g *Gateway) writeState(gen *generation) error {
 	s := savedState{Service: g.Service, Generation: gen.number, Revision: gen.revision}
-	for key, d := range g.docs {
+	for key, d := range g.compiler.source.docs {
 		value, err := json.Marshal(d)
 		if err != nil {
 			return err
@@ -97,5 +97,8 @@ func (g *Gateway) startFromDisk() {
 	now := g.clock.Now()
 	g.loaded.Store(&now)
 	g.fromDisk.Store(true)
-	g.current.Store(g.compiler.compile(docs, s.Generation, s.Revision))
+	g.compiler.reset(docs)
+	gen := g.compiler.compile(everything(), s.Generation, s.Revision)
+	g.current.Store(gen)
+	g.tellProblems(gen.problems)
 }

@@ -1,17 +1,15 @@
 package gateway
 
 import (
-	"bufio"
 	"context"
 	"crypto/sha256"
 	"crypto/tls"
-	"encoding/base64"
+	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
-	"net/http"
-	"net/url"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"tandem"
 	"tandem/internal/exchange"
@@ -19,21 +17,47 @@ import (
 	"tandem/internal/policy"
 )
 
-// upstreams keeps a pool of connections for each backend address, client certificate and proxy.
+// rootStore holds the authorities that backends and clients are trusted by, hot-swapped; nil: the system's.
+type rootStore struct{ atomic.Pointer[x509.CertPool] }
+
+func (r *rootStore) pool() *x509.CertPool { return r.Load() }
+
+// upstreams keeps a pool of connections for each way of reaching a backend.
 type upstreams struct {
 	client *http1.Client
+	roots  *rootStore
 	mu     sync.RWMutex
 	pools  map[upstream]*http1.Pool
 }
 
+// upstream is a way of reaching a backend. Two that are equal share connections.
 type upstream struct {
 	scheme, host string
 	certificate  [sha256.Size]byte
 	proxy        policy.Proxy
+	noChain      bool // the chain of the backend's certificate is not looked at
+	noName       bool // nor its name
+	http2        bool
+	roots        *x509.CertPool
 }
 
-func newUpstreams(clock tandem.Clock) *upstreams {
-	return &upstreams{client: http1.NewClient(clock), pools: map[upstream]*http1.Pool{}}
+// endpoint is an upstream that a configuration names: it keeps its pool at hand.
+type endpoint struct {
+	to   upstream
+	pool atomic.Pointer[pinned]
+}
+
+type pinned struct {
+	*http1.Pool
+	roots *x509.CertPool
+}
+
+// maxPools bounds how many backends are kept connected to, since policies can make up addresses. What is beyond loses its
+// idle connections, no more.
+const maxPools = 2048
+
+func newUpstreams(clock tandem.Clock, roots *rootStore) *upstreams {
+	return &upstreams{client: http1.NewClient(clock), roots: roots, pools: map[upstream]*http1.Pool{}}
 }
 
 func (u *upstreams) close() {
@@ -45,27 +69,28 @@ func (u *upstreams) close() {
 	u.client.Close()
 }
 
-// do sends a request to the address of its URL. A Host field in its header is the name the backend is told instead.
-func (u *upstreams) do(ctx context.Context, r *exchange.Request, out *exchange.Response, o http1.Options, cert *tls.Certificate, proxy *policy.Proxy) error {
-	to := upstream{scheme: r.URL.Scheme, host: r.URL.Host}
-	if cert != nil && len(cert.Certificate) > 0 {
-		to.certificate = sha256.Sum256(cert.Certificate[0])
+// at gives the pool of an endpoint.
+func (u *upstreams) at(e *endpoint, cert *tls.Certificate) (*http1.Pool, error) {
+	roots := u.roots.pool()
+	if p := e.pool.Load(); p != nil && p.roots == roots {
+		return p.Pool, nil
 	}
-	if proxy != nil {
-		to.proxy = *proxy
-	}
-	pool, err := u.pool(to, cert)
+	p, err := u.pool(e.to, cert)
 	if err != nil {
-		return fmt.Errorf("%w: %w", policy.ErrConnection, err)
+		return nil, err
 	}
-	if host := r.Header.Get("Host"); host != "" {
-		r.URL.Host = host
-		r.Header = r.Header.Clone()
-		r.Header.Del("Host")
-	}
-	err = pool.Do(ctx, r, out, o)
+	e.pool.Store(&pinned{p, roots})
+	return p, nil
+}
+
+// call sends a request over a pool; errors are those of policy.Forwarder and policy.Client.
+func call(ctx context.Context, pool *http1.Pool, r *exchange.Request, out *exchange.Response, o http1.Options) error {
+	err := pool.Do(ctx, r, out, o)
 	if err == nil {
 		return nil
+	}
+	if refusal := http1.RefusalOf(err); refusal != nil {
+		return &policy.LastError{Source: "request", Reason: policy.ReasonClient, Message: refusal.Message, Status: refusal.Status, Err: err}
 	}
 	switch http1.ReasonOf(err) {
 	case http1.ReasonTimeout:
@@ -77,6 +102,9 @@ func (u *upstreams) do(ctx context.Context, r *exchange.Request, out *exchange.R
 }
 
 func (u *upstreams) pool(to upstream, cert *tls.Certificate) (*http1.Pool, error) {
+	if to.scheme == "https" {
+		to.roots = u.roots.pool()
+	}
 	u.mu.RLock()
 	p := u.pools[to]
 	u.mu.RUnlock()
@@ -87,17 +115,14 @@ func (u *upstreams) pool(to upstream, cert *tls.Certificate) (*http1.Pool, error
 	if _, _, err := net.SplitHostPort(address); err != nil {
 		address = net.JoinHostPort(to.host, map[string]string{"http": "80", "https": "443"}[to.scheme])
 	}
-	b := http1.Backend{Address: address}
+	b := http1.Backend{Address: address, HTTP2: to.http2}
 	if to.scheme == "https" {
-		b.TLS = &tls.Config{MinVersion: tls.VersionTLS12}
-		if cert != nil {
-			b.TLS.Certificates = []tls.Certificate{*cert}
-		}
+		b.TLS = to.tls(cert)
 	}
 	if to.proxy.URL != "" {
 		dial, err := through(to.proxy)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("%w: %w", policy.ErrConnection, err)
 		}
 		b.Dial = dial
 	}
@@ -106,63 +131,48 @@ func (u *upstreams) pool(to upstream, cert *tls.Certificate) (*http1.Pool, error
 	if p := u.pools[to]; p != nil {
 		return p, nil
 	}
+	if len(u.pools) >= maxPools {
+		for other, p := range u.pools {
+			p.Close()
+			delete(u.pools, other)
+			break
+		}
+	}
 	p = u.client.Pool(b)
 	u.pools[to] = p
 	return p, nil
 }
 
-// through dials by way of an HTTP proxy (CONNECT, RFC 9110 section 9.3.6).
-func through(p policy.Proxy) (func(ctx context.Context, network, address string) (net.Conn, error), error) {
-	u, err := url.Parse(p.URL)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("the proxy's address %q is not one", p.URL)
+// tls makes the client's side of TLS to a backend with the validation that its settings ask for.
+func (to upstream) tls(cert *tls.Certificate) *tls.Config {
+	c := &tls.Config{MinVersion: tls.VersionTLS12, RootCAs: to.roots}
+	if cert != nil {
+		c.Certificates = []tls.Certificate{*cert}
 	}
-	at := u.Host
-	if u.Port() == "" {
-		at = net.JoinHostPort(u.Hostname(), "80")
+	if to.http2 {
+		c.NextProtos = []string{"h2"}
 	}
-	return func(ctx context.Context, network, address string) (net.Conn, error) {
-		conn, err := new(net.Dialer).DialContext(ctx, network, at)
-		if err != nil {
-			return nil, err
-		}
-		if deadline, ok := ctx.Deadline(); ok {
-			_ = conn.SetDeadline(deadline) // a connection that cannot is about to fail anyway
-		}
-		req := &http.Request{Method: http.MethodConnect, URL: &url.URL{Opaque: address}, Host: address, Header: http.Header{}}
-		if p.Username != "" {
-			req.Header.Set("Proxy-Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(p.Username+":"+p.Password)))
-		}
-		err = req.Write(conn)
-		var resp *http.Response
-		if err == nil {
-			resp, err = http.ReadResponse(bufio.NewReaderSize(conn, 1), req)
-		}
-		if err == nil && resp.StatusCode != http.StatusOK {
-			err = fmt.Errorf("the proxy %s answered %s", at, resp.Status)
-		}
-		if err != nil {
-			_ = conn.Close() // the first error is the one to tell
-			return nil, err
-		}
-		return conn, conn.SetDeadline(time.Time{})
-	}, nil
-}
-
-// client sends requests of policies' own.
-type client struct{ u *upstreams }
-
-// sendTimeout is how long a service that a policy asks may take to begin its answer (Azure: 60 s).
-const sendTimeout = 60 * time.Second
-
-// Do implements policy.Client.
-func (c client) Do(ctx context.Context, r *exchange.Request, o policy.SendOptions) (*exchange.Response, error) {
-	if o.Timeout == 0 {
-		o.Timeout = sendTimeout
+	if !to.noChain && !to.noName {
+		return c
 	}
-	out := &exchange.Response{}
-	if err := c.u.do(ctx, r, out, http1.Options{Response: o.Timeout}, o.Certificate, o.Proxy); err != nil {
-		return nil, err
+	c.InsecureSkipVerify = true //nolint:gosec // the parts that are asked for are verified below
+	c.VerifyConnection = func(s tls.ConnectionState) error {
+		if len(s.PeerCertificates) == 0 {
+			return errors.New("the backend sent no certificate")
+		}
+		leaf := s.PeerCertificates[0]
+		if !to.noName {
+			return leaf.VerifyHostname(s.ServerName)
+		}
+		if to.noChain {
+			return nil
+		}
+		between := x509.NewCertPool()
+		for _, ca := range s.PeerCertificates[1:] {
+			between.AddCert(ca)
+		}
+		_, err := leaf.Verify(x509.VerifyOptions{Roots: to.roots, Intermediates: between})
+		return err
 	}
-	return out, nil
+	return c
 }
