@@ -58,7 +58,7 @@ func (n *Node) openReplica() error {
 		n.Log.Warn("the copy of the directory cannot be read; the home is asked for another", "error", err)
 		s = identity.Snapshot{}
 	}
-	n.replica, err = identity.NewReplica(identity.AccessConfig{Clock: n.Clock}, s)
+	n.replica, err = identity.NewReplica(identity.AccessConfig{Clock: n.Clock, Audiences: n.audiences()}, s)
 	return err
 }
 

@@ -14,6 +14,9 @@ import (
 	"tandem/internal/vault/blobserver"
 )
 
+// storageAudience is what tokens for storage accounts are for.
+const storageAudience = "https://storage.azure.com"
+
 // pollEvery is how long clients are told to wait between polls of a long-running operation.
 const pollEvery = 200 * time.Millisecond
 
@@ -46,7 +49,7 @@ func (n *Node) startHome(ctx, run context.Context) error {
 }
 
 func (n *Node) startAuthority(ctx, run context.Context) (err error) {
-	n.directory, err = identity.Open(ctx, identity.Config{AccessConfig: identity.AccessConfig{Clock: n.Clock}, Store: n.store, Sealer: n.master, Log: n.Log})
+	n.directory, err = identity.Open(ctx, identity.Config{AccessConfig: identity.AccessConfig{Clock: n.Clock, Audiences: n.audiences()}, Store: n.store, Sealer: n.master, Log: n.Log})
 	if err != nil {
 		return err
 	}
@@ -78,7 +81,8 @@ func (n *Node) startAuthority(ctx, run context.Context) (err error) {
 	}
 	mux.Handle("/v1.0/", graph)
 	mux.Handle("/beta/", graph)
-	mux.Handle("/", identity.NewAuthority(identity.AuthorityConfig{Directory: n.directory, Clock: n.Clock, Log: n.Log}))
+	mux.Handle("/", identity.NewAuthority(identity.AuthorityConfig{Directory: n.directory, Clock: n.Clock, Log: n.Log,
+		Resources: append(n.audiences(), "https://graph.microsoft.com", storageAudience)}))
 	n.serve(l, config, mux)
 	return nil
 }
@@ -146,7 +150,7 @@ func (n *Node) startStorage() error {
 
 // blobAccess decides over a bearer token at the blob endpoint, as Azure does by data roles.
 func (n *Node) blobAccess(ctx context.Context, token string, a blobserver.Access) error {
-	_, p, err := n.directory.Verify(token, []string{"https://storage.azure.com"})
+	_, p, err := n.directory.Verify(token, []string{storageAudience})
 	if err != nil {
 		return err
 	}

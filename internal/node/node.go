@@ -3,6 +3,7 @@ package node
 import (
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"os"
 	"sync"
@@ -32,6 +33,7 @@ type Node struct {
 	master     *keys.Master
 	store      store.Store
 	operations *arm.Operations
+	plane      net.Listener    // of the management plane
 	outbound   *http.Transport // to other nodes and to storage accounts
 	apim       *apim.Provider
 	gateways   *gateways
@@ -88,6 +90,11 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.openStore(ctx); err != nil {
 		return err
 	}
+	if n.plane, err = n.listen(n.Ports.ARM); err != nil { // first, since its address is one of the audiences of tokens
+		return err
+	}
+	n.closers = append(n.closers, func() error { return ignoreClosed(n.plane.Close()) }) // where it is never served
+	n.addresses.ARM = "https://" + n.plane.Addr().String()
 	n.cache, n.counters = policy.NewMemoryCache(n.Clock, cacheSize), policy.NewMemoryCounters(n.Clock)
 	n.operations = arm.NewOperations(arm.OperationsConfig{Store: resources.OperationStore(n.store, "operations/"), Clock: n.Clock, Log: n.Log, Runner: string(n.Region), Region: string(n.Region), RetryAfter: pollEvery})
 	n.closers = append(n.closers, func() error { n.operations.Close(); return nil })
@@ -105,11 +112,42 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.operations.Recover(ctx); err != nil {
 		return err
 	}
+	if err := n.sweep(ctx); err != nil {
+		return err
+	}
 	if err := n.gateways.sync(run); err != nil {
 		return err
 	}
 	n.running.Go(func() { n.gateways.run(run) })
 	return nil
+}
+
+// sweep finishes deletions of generations that the end of a process cut off.
+func (n *Node) sweep(ctx context.Context) error {
+	records, err := n.apim.Records(ctx)
+	if err != nil {
+		return err
+	}
+	for _, rec := range records {
+		s, err := n.apim.Open(ctx, rec)
+		if err == nil {
+			err = s.Space.Sweep(ctx)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// audiences are what tokens for the management plane may be for: Azure's own names of it, and the endpoints of this
+// deployment, which clients that are told of a custom cloud ask for.
+func (n *Node) audiences() []string {
+	out := append(identity.DefaultAudiences(), n.addresses.ARM)
+	for _, p := range n.Peers {
+		out = append(out, p.ARM)
+	}
+	return out
 }
 
 // cacheSize is the memory of the value and response cache, in bytes.
@@ -190,12 +228,6 @@ func (n *Node) startPlane(ctx, run context.Context) error {
 	if err := os.MkdirAll(n.path("tmp"), 0o700); err != nil {
 		return err
 	}
-	l, err := n.listen(n.Ports.ARM)
-	if err != nil {
-		return err
-	}
-	n.closers = append(n.closers, func() error { return ignoreClosed(l.Close()) }) // where it is never served
-	n.addresses.ARM = "https://" + l.Addr().String()
 	providers := []arm.Provider{n.apim, native}
 	var scopes arm.ScopeChecker
 	authority := ""
@@ -217,7 +249,7 @@ func (n *Node) startPlane(ctx, run context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.serve(l, config, n.newPlacement(server, n.outbound))
+	n.serve(n.plane, config, n.newPlacement(server, n.outbound))
 	return nil
 }
 
