@@ -65,7 +65,7 @@ func (g *Gateway) writeAccess(r *run, x *exchange.Exchange, status int, sent int
 		slog.String("host", s.Original.Host), slog.String("path", s.Original.Path), slog.String("query", maskQuery(s.Original.Query)), slog.Int("status", status),
 		slog.Int64("bytes", sent), slog.Duration("took", took), slog.Int64("generation", int64(r.gen.number)))
 	if r.op != nil {
-		attrs = append(attrs, slog.String("api", r.op.api.info.ID), slog.String("operation", r.op.info.ID))
+		attrs = append(attrs, slog.String("api", r.api.info.ID), slog.String("operation", r.op.info.ID))
 	}
 	if s.Subscription != nil {
 		attrs = append(attrs, slog.String("subscription", s.Subscription.ID))

@@ -18,7 +18,7 @@ const (
 // An http or soap API without operations answers nothing, as in API Management.
 func (c *compiler) catchAll(a *api) []*operation {
 	one := func(id, method string) []*operation {
-		op := &operation{method: method, template: "/*", api: a, info: &policy.OperationInfo{ID: id, Method: method, Name: id, URLTemplate: "/*"}}
+		op := &operation{method: method, template: "/*", info: &policy.OperationInfo{ID: id, Method: method, Name: id, URLTemplate: "/*"}}
 		if c.stats != nil {
 			op.stats = c.stats(a.info.ID, id)
 		}

@@ -79,6 +79,7 @@ func BenchmarkServeExchange(b *testing.B) {
 		keys[i], paths[i] = fmt.Sprintf("primary-sub-%d", i*2), fmt.Sprintf("/area/api-%d/things%d/%d", i%1000, i%20, i)
 	}
 	b.ReportAllocs()
+	before := cpuTime()
 	for i := 0; b.Loop(); i++ {
 		x.Reset()
 		x.Context, x.Start = ctx, clock.Now()
@@ -91,6 +92,7 @@ func BenchmarkServeExchange(b *testing.B) {
 		}
 		g.done(x, 1024, nil)
 	}
+	b.ReportMetric(float64(cpuTime()-before)/float64(b.N), "cpu-ns/op")
 }
 
 // BenchmarkChange is the time from a changed document to the generation that serves it, with 1,000 APIs of 20 operations
@@ -99,11 +101,13 @@ func BenchmarkChange(b *testing.B) {
 	docs := large(1000, 20, 10000)
 	g := benchGateway(b, docs, nil)
 	change := func(b *testing.B, make func(i int) *apim.Document) {
+		before := cpuTime()
 		for i := 0; b.Loop(); i++ {
 			d := make(i)
 			g.compiler.source.put(d)
 			g.swap(g.compiler.source.touched([]string{d.Key}), 1, tandem.Revision(i))
 		}
+		b.ReportMetric(float64(cpuTime()-before)/float64(b.N)/1e6, "cpu-ms/op")
 	}
 	b.Run("policy of one API", func(b *testing.B) {
 		change(b, func(i int) *apim.Document {
@@ -122,9 +126,11 @@ func BenchmarkChange(b *testing.B) {
 		})
 	})
 	b.Run("everything", func(b *testing.B) {
+		before := cpuTime()
 		for i := 0; b.Loop(); i++ {
 			g.newCompiler(docs).compile(everything(), 1, tandem.Revision(i))
 		}
+		b.ReportMetric(float64(cpuTime()-before)/float64(b.N)/1e6, "cpu-ms/op")
 	})
 	var m runtime.MemStats
 	runtime.GC()

@@ -59,7 +59,8 @@ func (p *part) problem(key string, fatal bool, format string, args ...any) {
 // compiledAPI is one revision of an API.
 type compiledAPI struct {
 	part
-	api *api
+	api        *api
+	operations part // what is wrong with their templates
 }
 
 func newCompiler(s apim.Sealer, h *policy.Host, roots *rootStore, docs map[string]*apim.Document) *compiler {
@@ -79,9 +80,7 @@ func (c *compiler) compile(d dirt, number tandem.Generation, revision tandem.Rev
 		c.shared = c.compileShared(d.products)
 	}
 	c.compileAPIs(d)
-	if d.products || d.subscriptions {
-		c.keyring = c.compileKeys()
-	}
+	c.compileKeys(d)
 	g := &generation{number: number, revision: revision, shared: c.shared, keys: c.keyring.keys, count: len(c.source.docs), sample: c.source.sample(), apis: make(map[string]*api, len(c.apis))}
 	host := *c.host
 	host.Backends, host.Certificates, host.Schemas = c.shared.backends, c.shared.certificates, c.shared.schemas
@@ -97,7 +96,7 @@ func (c *compiler) compile(d dirt, number tandem.Generation, revision tandem.Rev
 	slices.Sort(names)
 	for _, name := range names {
 		a := c.apis[name]
-		g.problems = append(g.problems, a.problems...)
+		g.problems = append(append(g.problems, a.problems...), a.operations.problems...)
 		if a.api.info.Current {
 			g.apis[strings.ToLower(a.api.info.ID)] = a.api
 		}
@@ -107,7 +106,7 @@ func (c *compiler) compile(d dirt, number tandem.Generation, revision tandem.Rev
 			}
 		}
 	}
-	g.problems = append(g.problems, c.keyring.problems...)
+	g.problems = append(g.problems, c.keyring.all()...)
 	g.problems = append(g.problems, c.unserved()...)
 	c.forget()
 	return g
@@ -117,15 +116,21 @@ func (c *compiler) compile(d dirt, number tandem.Generation, revision tandem.Rev
 func (c *compiler) compileAPIs(d dirt) {
 	docs := c.source.byType[typeAPIs]
 	if d.shared {
+		old := c.apis
 		c.apis = make(map[string]*compiledAPI, len(docs))
 		for key, doc := range docs {
-			c.apis[parentOf(key)] = c.compileAPI(doc)
+			name := parentOf(key)
+			if before := old[name]; before != nil && !d.all && !d.apis[name] {
+				c.apis[name] = c.compileAPI(doc, before)
+			} else {
+				c.apis[name] = c.compileAPI(doc, nil)
+			}
 		}
 		return
 	}
 	for name := range d.apis {
 		if doc := docs[typeAPIs+"/"+name]; doc != nil {
-			c.apis[name] = c.compileAPI(doc)
+			c.apis[name] = c.compileAPI(doc, nil)
 		} else {
 			delete(c.apis, name)
 		}

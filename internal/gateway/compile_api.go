@@ -1,6 +1,8 @@
 package gateway
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"tandem/internal/apim"
@@ -8,8 +10,8 @@ import (
 )
 
 // compileAPI compiles one revision of an API: the current one answers at its path and at path;rev=N, others at path;rev=N
-// alone.
-func (c *compiler) compileAPI(d *apim.Document) *compiledAPI {
+// alone. before, where not nil, is what the same documents gave when something shared was different.
+func (c *compiler) compileAPI(d *apim.Document, before *compiledAPI) *compiledAPI {
 	out := &compiledAPI{}
 	sh := c.shared
 	name, rev := apim.SplitRevision(d.Name())
@@ -53,12 +55,44 @@ func (c *compiler) compileAPI(d *apim.Document) *compiledAPI {
 			}
 		}
 	}
-	c.compileOperations(out, d)
+	if before != nil {
+		a.operations, a.byDocument, out.operations = before.api.operations, before.api.byDocument, before.operations
+	} else {
+		c.compileOperations(out, d)
+	}
+	c.linkOperations(out, d)
 	return out
 }
 
-// compileOperations compiles the operations of an API. Operations without a policy of their own share the API's pipelines.
+// compileOperations compiles the operations of an API without their policies.
 func (c *compiler) compileOperations(out *compiledAPI, d *apim.Document) {
+	a := out.api
+	a.operations, a.byDocument = &tree{}, map[string]*operation{}
+	docs := sorted(c.source.operations[parentOf(d.Key)])
+	for _, od := range docs {
+		op := c.operation(a, od)
+		if c.source.policies[parentOf(d.Key)][policyKey(d, od)] != nil {
+			op.links = 1 + len(a.byDocument)
+			a.byDocument[policyKey(d, od)] = op
+		}
+		if problem := a.operations.insert(op); problem != "" {
+			out.operations.problem(od.Key, false, "%s", problem)
+		}
+	}
+	if len(docs) == 0 {
+		for _, op := range c.catchAll(a) {
+			a.operations.insert(op)
+		}
+	}
+}
+
+func policyKey(d, od *apim.Document) string {
+	return apim.Key(typePolicies, []string{d.Name(), od.Name(), "policy"})
+}
+
+// linkOperations computes the effective policies of an API's operations. Those without a policy of their own share the
+// API's.
+func (c *compiler) linkOperations(out *compiledAPI, d *apim.Document) {
 	a, sh := out.api, c.shared
 	unit, why := c.unit(&out.part, sh, apim.Key("apis.policies", []string{d.Name(), "policy"}), policy.API)
 	if why == "" {
@@ -66,31 +100,20 @@ func (c *compiler) compileOperations(out *compiledAPI, d *apim.Document) {
 	}
 	above := scopes{global: sh.global, api: unit, products: a.products}
 	common := above.link(unitEntry{})
+	common.broken = why
 	a.preflight = common.plain
-	docs := sorted(c.source.operations[parentOf(d.Key)])
-	for _, od := range docs {
-		op := c.operation(a, od)
-		own, ownWhy := c.unit(&out.part, sh, apim.Key("apis.operations.policies", []string{d.Name(), od.Name(), "policy"}), policy.Operation)
+	a.links = make([]*linked, 1+len(a.byDocument))
+	a.links[0] = common
+	for _, key := range slices.Sorted(maps.Keys(a.byDocument)) {
+		own, ownWhy := c.unit(&out.part, sh, key, policy.Operation)
 		if ownWhy == "" {
 			ownWhy = why
 		}
-		switch {
-		case ownWhy != "":
-			op.broken = ownWhy
-		case own.unit == nil:
-			op.linked = common
-		default:
-			op.linked = above.link(own)
+		l := &linked{broken: ownWhy}
+		if ownWhy == "" {
+			l = above.link(own)
 		}
-		if problem := a.operations.insert(op); problem != "" {
-			out.problem(od.Key, false, "%s", problem)
-		}
-	}
-	if len(docs) == 0 {
-		for _, op := range c.catchAll(a) {
-			op.broken, op.linked = why, common
-			a.operations.insert(op)
-		}
+		a.links[a.byDocument[key].links] = l
 	}
 }
 
@@ -106,6 +129,7 @@ type linked struct {
 	products map[*product]*policy.Pipeline // in a product's context; absent where the product's policy cannot run
 	setsHost bool
 	cors     bool
+	broken   string // why they cannot run; empty: they can
 }
 
 func (s scopes) link(own unitEntry) *linked {
@@ -129,7 +153,7 @@ func (s scopes) link(own unitEntry) *linked {
 
 // operation compiles one operation without its policies.
 func (c *compiler) operation(a *api, od *apim.Document) *operation {
-	op := &operation{method: strings.ToUpper(od.String("method")), template: od.String("urlTemplate"), api: a,
+	op := &operation{method: strings.ToUpper(od.String("method")), template: od.String("urlTemplate"),
 		info: &policy.OperationInfo{ID: od.Name(), Method: strings.ToUpper(od.String("method")), Name: od.String("displayName"), URLTemplate: od.String("urlTemplate")}}
 	if a.kind == kindWebSocket && strings.EqualFold(op.info.ID, "onHandshake") {
 		op.method, op.template = "GET", "/*" // every path of the API is a handshake

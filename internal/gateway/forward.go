@@ -89,8 +89,8 @@ func (f forwarder) way(s *policy.State, o *policy.ForwardOptions) (w way, err er
 		if len(w.named.certs) > 0 {
 			cert = w.named.certs[0]
 		}
-	} else if r.op != nil && r.op.api.service.Host == s.Base.Host && r.op.api.service.Scheme == s.Base.Scheme {
-		end = r.op.api.endpoint
+	} else if r.api != nil && r.api.service.Host == s.Base.Host && r.api.service.Scheme == s.Base.Scheme {
+		end = r.api.endpoint
 	}
 	if w.base.Host == "" {
 		return w, fmt.Errorf("%w: no backend is set: the API has no service URL and no policy chose one", policy.ErrConnection)

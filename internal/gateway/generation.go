@@ -49,18 +49,18 @@ type api struct {
 	challenge    string // the end of its WWW-Authenticate
 	subscription bool   // a key is needed
 	service      exchange.URL
-	endpoint     *endpoint // of service
-	operations   tree
+	endpoint     *endpoint             // of service
+	operations   *tree                 // shared with generations in which the operations were the same
+	byDocument   map[string]*operation // those with a policy of their own, by its document key
+	links        []*linked             // policies: the first for operations without one of their own
 	products     []*product
 	open         *product // the product without subscription that holds it
 	preflight    *policy.Pipeline
 	kind         string // lower case; empty: http
 }
 
-// operation is one operation of an API.
+// operation is one operation of an API, without its policies.
 type operation struct {
-	*linked  // its policies; nil where they are broken
-	api      *api
 	info     *policy.OperationInfo
 	method   string
 	template string
@@ -68,7 +68,7 @@ type operation struct {
 	wildcard string
 	wild     bool // it has a wildcard, with or without a name
 	query    []queryParam
-	broken   string // why its policies cannot run; empty: they can
+	links    int // its policies among the API's
 	stats    *operationStats
 }
 

@@ -14,7 +14,9 @@ import (
 type run struct {
 	state   policy.State
 	gen     *generation
+	api     *api       // nil: none was found
 	op      *operation // nil: none was found
+	linked  *linked    // the operation's policies
 	look    search
 	params  [4]policy.Param  // room for state.Matched
 	sent    exchange.Request // what goes to the backend
@@ -61,7 +63,7 @@ func (r *run) noteHost(h exchange.Header) {
 
 // chosenHost is the host that a policy tells the backend; empty: the backend's own.
 func (r *run) chosenHost() string {
-	if r.op == nil || r.op.linked == nil || !r.op.setsHost {
+	if r.linked == nil || !r.linked.setsHost {
 		return ""
 	}
 	now := r.state.Request.Header.Get("Host")

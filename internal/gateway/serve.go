@@ -76,7 +76,7 @@ func (g *Gateway) route(run *run) (*policy.Pipeline, *policy.LastError) {
 	if a == nil {
 		return gen.shared.nowhere, notFound()
 	}
-	s.API, s.Base = a.info, a.service
+	run.api, s.API, s.Base = a, a.info, a.service
 	look := &run.look
 	look.method, look.query = r.Method, r.URL.Query
 	look.values = look.space[:0]
@@ -97,17 +97,18 @@ func (g *Gateway) route(run *run) (*policy.Pipeline, *policy.LastError) {
 		r.URL.Query = withoutQuery(r.URL.Query, a.versionName)
 	}
 	in, refusal := g.admit(gen, a, s)
-	if op.broken != "" {
-		return a.preflight, invalid(op.broken)
+	l := run.linked
+	if l.broken != "" {
+		return a.preflight, invalid(l.broken)
 	}
-	if op.setsHost {
+	if l.setsHost {
 		run.noteHost(r.Header)
 	}
 	if in == nil {
-		return op.plain, refusal
+		return l.plain, refusal
 	}
 	s.Product = in.info
-	if p := op.products[in]; p != nil {
+	if p := l.products[in]; p != nil {
 		return p, refusal
 	}
 	return a.preflight, invalid(in.broken)
@@ -115,7 +116,7 @@ func (g *Gateway) route(run *run) (*policy.Pipeline, *policy.LastError) {
 
 // enter takes an operation as the request's.
 func (r *run) enter(op *operation, rest string) {
-	r.op = op
+	r.op, r.linked = op, r.api.links[op.links]
 	r.state.Operation = op.info
 	r.state.Matched = op.matched(&r.look, r.params[:0])
 	r.state.Request.URL.Path = rest
@@ -132,11 +133,14 @@ func (g *Gateway) preflight(run *run, a *api, rest, method string) (*policy.Pipe
 	run.look.method = strings.ToUpper(method)
 	run.look.values = run.look.space[:0]
 	op := a.operations.find(rest, &run.look)
-	if op == nil || op.linked == nil || !op.cors {
+	if op == nil {
+		return a.preflight, notFound()
+	}
+	if l := a.links[op.links]; l.broken != "" || !l.cors {
 		return a.preflight, notFound()
 	}
 	run.enter(op, rest)
-	return op.plain, nil
+	return run.linked.plain, nil
 }
 
 // pickVersion chooses among APIs that answer at one path by their version.

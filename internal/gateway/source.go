@@ -12,10 +12,11 @@ type source struct {
 	docs       map[string]*apim.Document
 	byType     map[string]map[string]*apim.Document
 	operations map[string]map[string]*apim.Document // by the API's name with its revision, lower case
+	policies   map[string]map[string]*apim.Document // those of operations, by the same
 }
 
 func newSource(docs map[string]*apim.Document) *source {
-	s := &source{docs: map[string]*apim.Document{}, byType: map[string]map[string]*apim.Document{}, operations: map[string]map[string]*apim.Document{}}
+	s := &source{docs: map[string]*apim.Document{}, byType: map[string]map[string]*apim.Document{}, operations: map[string]map[string]*apim.Document{}, policies: map[string]map[string]*apim.Document{}}
 	for _, d := range docs {
 		s.put(d)
 	}
@@ -25,9 +26,20 @@ func newSource(docs map[string]*apim.Document) *source {
 func (s *source) put(d *apim.Document) {
 	s.docs[d.Key] = d
 	insert(s.byType, d.Type, d)
-	if d.Type == typeOperations {
-		insert(s.operations, parentOf(d.Key), d)
+	if of := s.below(d.Type); of != nil {
+		insert(of, parentOf(d.Key), d)
 	}
+}
+
+// below gives the index by API of a type that has one.
+func (s *source) below(typ string) map[string]map[string]*apim.Document {
+	switch typ {
+	case typeOperations:
+		return s.operations
+	case typePolicies:
+		return s.policies
+	}
+	return nil
 }
 
 func (s *source) drop(key string) {
@@ -37,10 +49,10 @@ func (s *source) drop(key string) {
 	}
 	delete(s.docs, key)
 	delete(s.byType[d.Type], key)
-	if d.Type == typeOperations {
-		of := s.operations[parentOf(key)]
-		if delete(of, key); len(of) == 0 {
-			delete(s.operations, parentOf(key))
+	if of := s.below(d.Type); of != nil {
+		parent := parentOf(key)
+		if delete(of[parent], key); len(of[parent]) == 0 {
+			delete(of, parent)
 		}
 	}
 }
@@ -73,33 +85,39 @@ func parentOf(key string) string {
 
 // Types of documents as their keys begin.
 const (
-	typeOperations = "apis.operations"
-	typeAPIs       = "apis"
+	typeOperations    = "apis.operations"
+	typePolicies      = "apis.operations.policies"
+	typeAPIs          = "apis"
+	typeSubscriptions = "subscriptions"
 )
 
 // dirt says which parts of a generation a change touches.
 type dirt struct {
+	all           bool            // nothing is known to be the same
 	shared        bool            // what every API may draw on
 	products      bool            // what subscriptions draw on, too
-	subscriptions bool            // subscriptions, users, groups
-	apis          map[string]bool // these APIs alone, by name with revision, lower case
+	users         bool            // what else subscriptions draw on
+	subscriptions map[string]bool // these subscriptions, by their keys
+	apis          map[string]bool // these APIs, by name with revision, lower case
 }
 
 // everything is the dirt of a first compilation.
-func everything() dirt { return dirt{shared: true, products: true, subscriptions: true} }
+func everything() dirt { return dirt{all: true, shared: true, products: true, users: true} }
 
 // touched sorts changed keys by what they touch. Documents that no request depends on touch nothing.
 func (s *source) touched(keys []string) dirt {
-	d := dirt{apis: map[string]bool{}}
+	d := dirt{apis: map[string]bool{}, subscriptions: map[string]bool{}}
 	for _, key := range keys {
 		switch typ, _, _ := strings.Cut(key, "/"); typ {
 		case "namedvalues", "policyfragments", "policies", "apiversionsets", "backends", "certificates", "schemas":
 			d.shared = true
 		case "products", "products.policies", "products.apis", "products.apilinks", "products.groups":
 			d.shared, d.products = true, true
-		case "subscriptions", "users", "groups.users", "groups":
-			d.subscriptions = true
-		case typeAPIs, typeOperations, "apis.policies", "apis.operations.policies":
+		case typeSubscriptions:
+			d.subscriptions[key] = true
+		case "users", "groups.users", "groups":
+			d.users = true
+		case typeAPIs, typeOperations, "apis.policies", typePolicies:
 			d.apis[parentOf(key)] = true
 		case strings.ToLower(apim.RootType):
 			for _, a := range s.byType[typeAPIs] {

@@ -41,7 +41,7 @@ func (t *trace) headers(h exchange.Header) []map[string]string {
 	out := make([]map[string]string, 0, len(h))
 	for _, f := range h {
 		value := f.Value
-		secret := t.r.op != nil && strings.EqualFold(f.Name, t.r.op.api.keyHeader)
+		secret := t.r.api != nil && strings.EqualFold(f.Name, t.r.api.keyHeader)
 		for _, name := range secretFields {
 			secret = secret || strings.EqualFold(f.Name, name)
 		}
