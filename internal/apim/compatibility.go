@@ -71,7 +71,7 @@ func Compatibility(t *Table) string {
 	}
 	b.WriteString("\n## Where answers differ from Azure's\n\n")
 	for _, line := range []string{
-		"`count` is left out of a list that goes on for more than 1,000 resources after the page.",
+		"`count` is left out of a list that goes on for more than 250 resources after the page.",
 		"Lists can be filtered by every property of a kind, not only by the ones that Azure names.",
 		"PUT of APIs, named values and schemas is done when it answers; there is no operation to poll.",
 		"WSDL is imported as a SOAP API that is passed through (`apiType` `soap`), not turned into REST. OData and gRPC descriptions are not imported.",

@@ -97,15 +97,15 @@ func TestLongListHasNoCount(t *testing.T) {
 	if testing.Short() {
 		t.Skip("writes many resources")
 	}
-	for i := range 1300 {
+	for i := range 500 {
 		p.must("PUT", fmt.Sprintf("tags/t%04d", i), `{"properties":{"displayName":"T"}}`)
 	}
 	first := p.must("GET", "tags", "")
 	if n := len(at(first, "value").([]any)); n != 100 || at(first, "count") != nil {
 		t.Errorf("%d items, count %v", n, at(first, "count"))
 	}
-	last := p.must("GET", "tags?$skip=1250", "")
-	if n := len(at(last, "value").([]any)); n != 50 || at(last, "count") != 1300.0 || at(last, "nextLink") != nil {
+	last := p.must("GET", "tags?$skip=450", "")
+	if n := len(at(last, "value").([]any)); n != 50 || at(last, "count") != 500.0 || at(last, "nextLink") != nil {
 		t.Errorf("%d items, count %v", n, at(last, "count"))
 	}
 }

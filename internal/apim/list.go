@@ -2,6 +2,7 @@ package apim
 
 import (
 	"context"
+	"encoding/json"
 	"net/http"
 	"strconv"
 	"strings"
@@ -17,7 +18,7 @@ const (
 	// readSize is how many documents are read from the store at once.
 	readSize = 250
 	// countAhead bounds how many documents after the page are looked at to count a list. Longer lists have no count.
-	countAhead = 1000
+	countAhead = 250
 )
 
 func (p *Provider) listHandler(k *Kind) arm.Handler {
@@ -145,16 +146,69 @@ func parseFilter(k *Kind, r *arm.Request) (*arm.Filter, error) {
 	return f, err
 }
 
+// plainView marks rules whose View changes nothing.
+type plainView interface{ plainView() }
+
+// plain tells whether resources are shown as they are stored, so that a list need not take them apart.
+func (l *listing) plain() bool {
+	if len(l.kind.References) > 0 || l.kind.constant != "" || l.expand != nil || l.conditional() {
+		return false
+	}
+	_, ok := l.kind.Rules.(plainView)
+	return ok || l.kind.Rules == nil
+}
+
+// conditional tells whether not every document of the collection is in the list.
+func (l *listing) conditional() bool { return l.filter != nil || l.keep != nil }
+
+// stored takes one document as the store has it.
+func (l *listing) stored(ctx context.Context, d store.Document) (bool, error) {
+	if !l.conditional() && (len(l.items) == l.size || l.page.Skip > 0) { // it is a match, and need not be read
+		if len(l.items) == l.size {
+			l.more = true
+			if l.lookedAt++; l.lookedAt > countAhead {
+				return false, nil
+			}
+		} else {
+			l.page.Skip--
+		}
+		l.matched++
+		return true, nil
+	}
+	if l.plain() {
+		return true, l.raw(ctx, d)
+	}
+	doc, err := Decode(d.Key, d)
+	if err != nil {
+		return false, err
+	}
+	return l.add(ctx, l.viewer.service.Table.row(l.kind, doc), doc)
+}
+
+// raw takes a document that is shown as it is stored.
+func (l *listing) raw(ctx context.Context, d store.Document) error {
+	var doc struct {
+		IDs        []string        `json:"ids"`
+		Properties json.RawMessage `json:"properties"`
+	}
+	if err := json.Unmarshal(d.Value, &doc); err != nil {
+		return &tandem.Error{Op: "read document", Subject: d.Key, Kind: tandem.Corrupt, Err: err, Remedy: "restore the service from its last backup"}
+	}
+	ids, err := l.viewer.shownIDs(ctx, l.kind, doc.IDs)
+	if err != nil {
+		return err
+	}
+	l.matched++
+	l.items, l.last = append(l.items, arm.Resource{ID: l.viewer.service.resourceID(l.kind, ids), Name: ids[len(ids)-1], Type: l.kind.ARMType(), Properties: doc.Properties}), d.Key
+	return nil
+}
+
 // add takes one resource into the page, or counts it. It returns false when enough was seen.
 func (l *listing) add(ctx context.Context, k *Kind, doc *Document) (bool, error) {
 	full := len(l.items) == l.size
 	if full {
 		if l.lookedAt++; l.lookedAt > countAhead {
 			return false, nil
-		}
-		if l.more = l.more || l.filter == nil && l.keep == nil; l.more && l.filter == nil && l.keep == nil {
-			l.matched++
-			return true, nil // a document is a match; it need not be read
 		}
 	}
 	view, err := l.viewer.show(ctx, k, doc)
@@ -209,11 +263,8 @@ func (l *listing) scan(ctx context.Context, prefix string) error {
 		}
 		for _, d := range got.Documents {
 			o.After = d.Key
-			doc, err := Decode(d.Key, d)
-			if err != nil {
-				return err
-			}
-			if more, err := l.add(ctx, s.Table.row(l.kind, doc), doc); err != nil || !more {
+			more, err := l.stored(ctx, d)
+			if err != nil || !more {
 				return err
 			}
 		}

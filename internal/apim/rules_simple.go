@@ -284,6 +284,14 @@ func (l linkRules) View(ctx context.Context, v *View) error {
 
 type gatewayRules struct{ noRules }
 
+func (backendRules) plainView()   {}
+func (loggerRules) plainView()    {}
+func (cacheRules) plainView()     {}
+func (groupRules) plainView()     {}
+func (productRules) plainView()   {}
+func (operationRules) plainView() {}
+func (gatewayRules) plainView()   {}
+
 func (gatewayRules) Write(_ context.Context, w *Write) error {
 	for _, name := range []string{"primary", "secondary"} {
 		delete(w.Doc.Properties, name)
