@@ -53,6 +53,6 @@
 // # When two sites are lost
 //
 // The group's etcd has no quorum, and the lost sites may be alive and in agreement with each other. The last state
-// is served. A person may promote from the surviving site's copy of the document: the run is marked unfenced and its epoch
+// is served. Its member sends TookOver and SitesLost to Step on its own copy; a person may promote from the surviving site's copy of the document: the run is marked unfenced and its epoch
 // leaps ahead, so that it outranks what the lost sites gave out meanwhile.
 package failover

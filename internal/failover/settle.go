@@ -65,18 +65,18 @@ func (m *machine) minder() {
 
 // rightOver is whether the holder can surely not acknowledge any more (invariant 2).
 func (m *machine) rightOver() bool {
-	margin := max(m.Config.Margin, m.Tenure.Longest/drift+1)
+	margin := max(m.Config.Margin, m.Tenure.Longest/drift+1) // the margin may have been set for a shorter lease
 	if m.rules.noMargin {
 		margin = 0
 	}
 	return m.rules.noLeaseWait || m.Tenure.Over(margin, m.now)
 }
 
-// abandon gives up a run whose reason has gone.
+// abandon gives up a run whose reason has gone, as long as no epoch was given out.
 func (m *machine) abandon() {
 	r := m.Run
 	switch {
-	case !r.promotes() || r.Step == Fence:
+	case !r.promotes():
 	case r.Kind == Failover && r.By == "" && r.Override.By == "" && m.Health[m.Holder].Verdict == Up:
 		m.giveUp("the primary is back")
 	case !m.Lost && m.Health[r.To].Verdict == Down:
