@@ -10,6 +10,7 @@ import (
 	"tandem"
 	"tandem/internal/apim"
 	"tandem/internal/snapshot"
+	"tandem/internal/store"
 )
 
 // omissions is what no snapshot of a Tandem service contains (law 6).
@@ -29,37 +30,48 @@ func Capture(ctx context.Context, s *apim.Service, rec *apim.Record, region tand
 	if err != nil {
 		return snapshot.Manifest{}, err
 	}
-	var docs []*apim.Document
-	for d, err := range snap.Documents(ctx) {
-		if err != nil {
-			return snapshot.Manifest{}, err
-		}
-		doc, err := apim.Decode(d.Key, d)
-		if err != nil {
-			return snapshot.Manifest{}, err
-		}
-		docs = append(docs, doc)
-	}
-	all, err := resources(docs, s.Table, s.Sealer)
-	if err != nil {
-		return snapshot.Manifest{}, err
-	}
-	service, err := serviceResource(rec)
+	all, err := resourcesAt(ctx, snap, s, rec)
 	if err != nil {
 		return snapshot.Manifest{}, err
 	}
 	meta := snapshot.Meta{Created: clock.Now(), Region: region, Revision: snap.Revision, Generation: snap.Head.Active, Omissions: omissions(),
 		Source: snapshot.Source{ID: rec.ID, Name: s.ID.Name(), Location: rec.Location, SKU: rec.Sku.Name}}
 	return snapshot.Write(ctx, w, meta, func(yield func(snapshot.Resource, error) bool) {
-		if !yield(service, nil) {
-			return
-		}
 		for _, r := range all {
 			if !yield(r, nil) {
 				return
 			}
 		}
 	}, snapshot.Recipients(to))
+}
+
+// readAll reads the resources of a service, itself included, at one revision.
+func readAll(ctx context.Context, s *apim.Service, rec *apim.Record) ([]snapshot.Resource, error) {
+	snap, err := s.Space.Snapshot(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return resourcesAt(ctx, snap, s, rec)
+}
+
+func resourcesAt(ctx context.Context, snap store.SpaceSnapshot, s *apim.Service, rec *apim.Record) ([]snapshot.Resource, error) {
+	service, err := serviceResource(rec)
+	if err != nil {
+		return nil, err
+	}
+	var docs []*apim.Document
+	for d, err := range snap.Documents(ctx) {
+		if err != nil {
+			return nil, err
+		}
+		doc, err := apim.Decode(d.Key, d)
+		if err != nil {
+			return nil, err
+		}
+		docs = append(docs, doc)
+	}
+	all, err := resources(docs, s.Table, s.Sealer)
+	return append([]snapshot.Resource{service}, all...), err
 }
 
 // serviceResource is the service itself, with the path "". The private keys of its hostnames stay out.

@@ -131,7 +131,7 @@ func clean(k *apim.Kind, ids []string, in map[string]any) map[string]any {
 	if k.Link() {
 		return map[string]any{}
 	}
-	props, _ := tidy(in).(map[string]any)
+	props, _ := tidy(in, relative).(map[string]any)
 	for _, list := range [][]string{k.ReadOnly, k.WriteOnly} {
 		for _, name := range list {
 			if k.Type() == "certificates" && name == "thumbprint" && props["keyVault"] == nil {
@@ -175,14 +175,14 @@ func textual(k *apim.Kind) bool {
 	return last == "policies" || last == "policyFragments"
 }
 
-// tidy copies a JSON value without nulls and computed members, with references to resources of a service made relative.
-func tidy(v any) any {
+// tidy copies a JSON value without nulls and computed members, and each text as it is told.
+func tidy(v any, text func(string) string) any {
 	switch v := v.(type) {
 	case map[string]any:
 		out := make(map[string]any, len(v))
 		for name, inner := range v {
 			if inner != nil {
-				out[name] = tidy(inner)
+				out[name] = tidy(inner, text)
 			}
 		}
 		for _, name := range alwaysComputed {
@@ -192,11 +192,11 @@ func tidy(v any) any {
 	case []any:
 		out := make([]any, len(v))
 		for n, inner := range v {
-			out[n] = tidy(inner)
+			out[n] = tidy(inner, text)
 		}
 		return out
 	case string:
-		return relative(v)
+		return text(v)
 	}
 	return v
 }
@@ -229,7 +229,7 @@ func settled() map[string]any {
 }
 
 func serviceSettings(in map[string]any) map[string]any {
-	props, _ := tidy(in).(map[string]any)
+	props, _ := tidy(in, relative).(map[string]any)
 	out := map[string]any{}
 	for name, start := range settled() {
 		v := props[name]
