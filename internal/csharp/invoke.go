@@ -20,7 +20,6 @@ func (b *binder) invoke(at int, recv *bound, c *choice, args []argument) *bound 
 	type out struct {
 		at  int
 		set func(v Value) eval
-		lv  *lvalue
 		get eval
 	}
 	var outs []out

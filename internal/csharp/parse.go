@@ -5,13 +5,12 @@ import "fmt"
 // parser reads tokens into a tree. It goes on after an error where it can, and gives up at the second one, since what
 // follows a syntax error is guesswork.
 type parser struct {
-	src    string
-	toks   []token
-	p      int
-	errs   *Errors
-	depth  int
-	failed bool // gave up
-	quiet  int  // inside speculation
+	src   string
+	toks  []token
+	p     int
+	errs  *Errors
+	depth int
+	quiet int // inside speculation
 }
 
 // abandon unwinds the parser after a syntax error.

@@ -41,11 +41,11 @@ func llmRows() []*Policy {
 var quotaPeriods = map[string]time.Duration{"Hourly": time.Hour, "Daily": 24 * time.Hour, "Weekly": 7 * 24 * time.Hour, "Monthly": 28 * 24 * time.Hour, "Yearly": 365 * 24 * time.Hour}
 
 type tokenLimit struct {
-	key, minute, quota, period *text
-	perMinute, perPeriod       *integer
-	estimate                   *boolean
-	ignorePrompt               *boolean
-	names                      map[string]string
+	key, period          *text
+	perMinute, perPeriod *integer
+	estimate             *boolean
+	ignorePrompt         *boolean
+	names                map[string]string
 }
 
 func compileTokenLimit(c *compiler, n *markup.Node) runFunc {

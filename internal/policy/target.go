@@ -2,7 +2,6 @@ package policy
 
 import (
 	"tandem/internal/exchange"
-	"tandem/internal/policy/markup"
 )
 
 // target says on which message a transforming policy works.
@@ -85,6 +84,3 @@ func (t target) setBody(s *State, b []byte) {
 		s.hold.bodySet = true
 	}
 }
-
-// named finds the policies among the children of n and compiles those of the given names, in their order.
-func (c *compiler) listed(n *markup.Node) []step { return c.steps(n, c.path) }

@@ -109,13 +109,6 @@ func (w *World) Kill(region tandem.Region) {
 	}
 }
 
-// Died tells of a process that ended by itself; it is closed over by Watch.
-func (w *World) alive(name string) <-chan struct{} {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.processes[name].done
-}
-
 // Stop ends all processes, the home of the regions after the others and the backend last, and lets go of the folder.
 func (w *World) Stop() {
 	w.clients.close()

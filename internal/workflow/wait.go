@@ -12,7 +12,7 @@ import (
 )
 
 // wait is a Delay or a Delay until.
-type wait struct{ forever bool }
+type wait struct{}
 
 func parseWait(p *parser, a *action, o *value.Object, _ int) spec {
 	in := p.inputs(a, o, "interval", "until")

@@ -11,7 +11,7 @@ import (
 )
 
 // ErrFormat is .NET's message for a format that a type does not know.
-var ErrFormat = errors.New("Format specifier was invalid.")
+var ErrFormat = errors.New("Format specifier was invalid.") //nolint:staticcheck // the text is .NET's own
 
 // Float writes a double (64) or a float (32) as ToString() does.
 func Float(f float64, bits int) string {
@@ -61,7 +61,6 @@ type number struct {
 	float bool
 	bits  int
 	f     float64
-	scale int // of a decimal: zeros at the end that it keeps
 }
 
 // Int writes a signed integer of the given size in a format.

@@ -26,7 +26,6 @@ type ZoneConfig struct {
 type Zone struct {
 	config  ZoneConfig
 	wire    []byte // the name of the zone, lower case
-	soa     []byte // owner pointer to fill in
 	ns      []byte // NS records, owner is the question
 	nsCount uint16
 
