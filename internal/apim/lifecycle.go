@@ -146,7 +146,7 @@ func (p *Provider) create(ctx context.Context, r *arm.Request, name string, body
 	}
 	rec := &Record{ID: id, Properties: map[string]any{}, Created: p.Clock.Now().UTC().Format(time.RFC3339Nano), State: "Created", Target: "Activating"}
 	rec.Space = "apim/" + strings.ToLower(name) + "-" + strconv.FormatInt(p.Clock.Now().UnixNano(), 36)
-	if err := rec.apply(body, true); err != nil {
+	if err := rec.apply(body, true, nil); err != nil {
 		return nil, err
 	}
 	if err := p.putRecord(ctx, rec); err != nil {
@@ -204,7 +204,7 @@ func (p *Provider) resumeActivation(ctx context.Context, op arm.Operation) (json
 }
 
 // apply validates what was sent and lays it over the record.
-func (rec *Record) apply(body serviceBody, create bool) error {
+func (rec *Record) apply(body serviceBody, create bool, before map[string]any) error {
 	if body.Location != nil {
 		if !create && tandem.NormalRegion(*body.Location) != tandem.NormalRegion(rec.Location) {
 			return arm.Errorf(http.StatusConflict, "InvalidResourceLocation", "The service is in %s; a service cannot be moved to %s. Create another one there.", rec.Location, *body.Location)
@@ -231,6 +231,9 @@ func (rec *Record) apply(body serviceBody, create bool) error {
 		if known := serviceProperty(name); known != "" {
 			rec.Properties[known] = v
 		}
+	}
+	if err := rec.certificates(before); err != nil {
+		return err
 	}
 	switch {
 	case rec.Location == "":
@@ -300,11 +303,12 @@ func (p *Provider) update(ctx context.Context, r *arm.Request, rec *Record, body
 	if err := r.CheckETag(arm.RevisionETag(rec.revision)); err != nil {
 		return nil, err
 	}
+	before := copyLists(rec.Properties)
 	if !patch {
 		rec.Tags, rec.Identity = nil, nil
 		rec.Properties = map[string]any{}
 	}
-	if err := rec.apply(body, false); err != nil {
+	if err := rec.apply(body, false, before); err != nil {
 		return nil, err
 	}
 	if err := p.putRecord(ctx, rec); err != nil {

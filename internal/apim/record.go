@@ -54,7 +54,7 @@ func (r *Record) key() string {
 	return recordKey(id.Subscription, id.ResourceGroup, id.Name())
 }
 
-func decodeRecord(d store.Document) (*Record, error) {
+func (p *Provider) decodeRecord(d store.Document) (*Record, error) {
 	var r Record
 	dec := json.NewDecoder(bytes.NewReader(d.Value))
 	dec.UseNumber()
@@ -62,7 +62,7 @@ func decodeRecord(d store.Document) (*Record, error) {
 		return nil, &tandem.Error{Op: "read service", Subject: d.Key, Kind: tandem.Corrupt, Err: err}
 	}
 	r.revision = d.Revision
-	return &r, nil
+	return &r, p.open(&r)
 }
 
 // services finds the services of this region.
@@ -80,7 +80,7 @@ func (p *Provider) record(ctx context.Context, subscription, group, name string)
 	if err != nil {
 		return nil, err
 	}
-	r, err := decodeRecord(d)
+	r, err := p.decodeRecord(d)
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,7 @@ func (p *Provider) Records(ctx context.Context) ([]*Record, error) {
 	}
 	var out []*Record
 	for _, d := range l.Documents {
-		r, err := decodeRecord(d)
+		r, err := p.decodeRecord(d)
 		if err != nil {
 			return nil, err
 		}
@@ -109,7 +109,11 @@ func (p *Provider) Records(ctx context.Context) ([]*Record, error) {
 
 // putRecord writes a record over the version that was read (revision 0: it must be new).
 func (p *Provider) putRecord(ctx context.Context, r *Record) error {
-	value, err := json.Marshal(r)
+	resting, err := p.sealed(r)
+	if err != nil {
+		return err
+	}
+	value, err := json.Marshal(resting)
 	if err != nil {
 		return err
 	}

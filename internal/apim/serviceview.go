@@ -24,7 +24,13 @@ type ServiceResource struct {
 func (p *Provider) ServiceView(rec *Record) ServiceResource {
 	id := rec.id()
 	name := id.Name()
-	props := clone(rec.Properties)
+	props := copyLists(rec.Properties)
+	_ = eachCertificate(props, func(_ string, m map[string]any) error { // written, never read; the visit gives no error
+		for _, secret := range hostSecrets() {
+			delete(m, secret)
+		}
+		return nil
+	})
 	setDefault := func(property string, v any) {
 		if props[property] == nil {
 			props[property] = v
@@ -45,12 +51,9 @@ func (p *Provider) ServiceView(rec *Record) ServiceResource {
 	hosts, _ := props["hostnameConfigurations"].([]any)
 	shown := []any{map[string]any{"type": "Proxy", "hostName": name + ".azure-api.net", "encodedCertificate": nil, "keyVaultId": nil, "certificatePassword": nil, "negotiateClientCertificate": false,
 		"certificate": nil, "defaultSslBinding": len(hosts) == 0, "certificateSource": "BuiltIn"}}
-	for _, h := range hosts { // the certificate and its password are written, never read
+	for _, h := range hosts {
 		if m, ok := h.(map[string]any); ok && !strings.EqualFold(asString(m["hostName"]), name+".azure-api.net") {
-			c := clone(m)
-			delete(c, "encodedCertificate")
-			delete(c, "certificatePassword")
-			shown = append(shown, c)
+			shown = append(shown, m)
 		}
 	}
 	props["hostnameConfigurations"] = shown
