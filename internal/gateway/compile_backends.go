@@ -175,8 +175,8 @@ func (c *compiler) breakerRules(p *part, d *apim.Document) []balance.Rule {
 		var err error
 		interval, _ := condition["interval"].(string)
 		trip, _ := m["tripDuration"].(string)
-		if r.Interval, err = parseDuration(interval); err == nil {
-			r.Trip, err = parseDuration(trip)
+		if r.Interval, err = ParseDuration(interval); err == nil {
+			r.Trip, err = ParseDuration(trip)
 		}
 		for _, s := range items(condition["statusCodeRanges"]) {
 			of, _ := s.(map[string]any)
@@ -284,8 +284,8 @@ func integer(v any) int64 {
 	return i
 }
 
-// parseDuration reads an ISO 8601 duration of days, hours, minutes and seconds, "PT1M30S".
-func parseDuration(s string) (time.Duration, error) {
+// ParseDuration reads an ISO 8601 duration of days, hours, minutes and seconds, "PT1M30S".
+func ParseDuration(s string) (time.Duration, error) {
 	bad := fmt.Errorf("%q is not a duration such as PT1M", s)
 	rest, ok := strings.CutPrefix(s, "P")
 	if !ok || rest == "" {

@@ -30,6 +30,8 @@ type Config struct {
 	// Names are host names that the certificates of the gateways carry beside the address and the service's own name: the
 	// traffic names that lead to them.
 	Names []string `json:"names"`
+	// AccessLogEvery writes one request of so many to the log, and failed ones; 0: failed ones alone.
+	AccessLogEvery int `json:"accessLogEvery,omitempty"`
 	// Home is set on the home node alone.
 	Home *Home `json:"home,omitempty"`
 	// Peers are the other nodes.

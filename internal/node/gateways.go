@@ -15,6 +15,7 @@ import (
 	"tandem"
 	"tandem/internal/apim"
 	"tandem/internal/gateway"
+	"tandem/internal/keys"
 	"tandem/internal/policy"
 	"tandem/internal/store"
 )
@@ -74,7 +75,8 @@ func (s *gateways) start(ctx context.Context, rec *apim.Record) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.by[strings.ToLower(rec.ID)] != nil {
+	if r := s.by[strings.ToLower(rec.ID)]; r != nil {
+		r.gateway.Apply(gateway.ReadSettings(rec.Properties))
 		return nil
 	}
 	service, err := s.n.apim.Open(ctx, rec)
@@ -85,12 +87,19 @@ func (s *gateways) start(ctx context.Context, rec *apim.Record) error {
 	if err != nil {
 		return err
 	}
-	g := gateway.New(gateway.Config{Service: id.Name(), ID: rec.ID, Region: s.n.Region, Space: service.Space, Sealer: s.n.master, Clock: s.n.Clock, Log: s.n.Log,
-		State: filepath.Join(s.n.path("gateways"), strings.ToLower(id.Name())+".json"), Host: s.n.policyHost()})
-	config, err := s.n.serverTLS(id.Name()+" gateway", append([]string{id.Name() + ".azure-api.net"}, s.n.Names...)...)
+	token, err := s.n.probeToken()
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	own, err := s.n.ca.Source(keys.Leaf{Name: id.Name() + " gateway", Hosts: append([]string{s.n.Address, "localhost", id.Name() + ".azure-api.net"}, s.n.Names...)})
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	g := gateway.New(gateway.Config{ProbeToken: token, ProbeCAs: s.n.ca.Pool(), Access: gateway.AccessLog{Log: s.n.Log, Every: s.n.AccessLogEvery},
+		Service: id.Name(), ID: rec.ID, Region: s.n.Region, Space: service.Space, Sealer: s.n.master, Clock: s.n.Clock, Log: s.n.Log,
+		State: filepath.Join(s.n.path("gateways"), strings.ToLower(id.Name())+".json"), Host: s.n.policyHost()})
+	g.Apply(gateway.ReadSettings(rec.Properties))
+	config := g.TLSConfig(own.GetCertificate)
 	front := gateway.NewFront(g, drainWithin)
 	run, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	serving, stopServing := context.WithCancel(context.WithoutCancel(ctx))
@@ -144,6 +153,17 @@ func (s *gateways) find(service tandem.ResourceID) (*running, error) {
 		return r, nil
 	}
 	return nil, &tandem.Error{Op: "find gateway", Subject: service.String(), Kind: tandem.Unavailable, Remedy: "wait until the service's gateway has started"}
+}
+
+// all lists the running gateways.
+func (s *gateways) all() []*gateway.Gateway {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	out := make([]*gateway.Gateway, 0, len(s.by))
+	for _, r := range s.by {
+		out = append(out, r.gateway)
+	}
+	return out
 }
 
 // URL is where a service's gateway answers; empty before it runs.

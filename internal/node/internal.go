@@ -34,6 +34,8 @@ func (n *Node) startInternal() error {
 	if n.directory != nil {
 		mux.HandleFunc("GET "+directoryPath, n.serveDirectory)
 	}
+	mux.HandleFunc("GET "+metricsPath, n.serveMetrics)
+	mux.HandleFunc("GET "+gatewayPath+"{service}", n.serveGatewayDetail)
 	mux.HandleFunc("GET "+servicesPath, n.serveServices)
 	mux.HandleFunc("DELETE "+servicesPath, n.serveDeleteGroup)
 	n.serve(l, config, mux)

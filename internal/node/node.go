@@ -228,7 +228,7 @@ func (n *Node) startPlane(ctx, run context.Context) error {
 	if err := os.MkdirAll(n.path("tmp"), 0o700); err != nil {
 		return err
 	}
-	providers := []arm.Provider{n.apim, native}
+	providers := []arm.Provider{n.apim, native, debugProvider{n}}
 	var scopes arm.ScopeChecker
 	authority := ""
 	if n.Home != nil {
@@ -237,7 +237,7 @@ func (n *Node) startPlane(ctx, run context.Context) error {
 			return err
 		}
 		n.resources.Attach(workflows, regionContents{n.apim, n, &http.Client{Transport: n.outbound, Timeout: 10 * time.Second}}, traffic.NewProvider(traffic.ProviderConfig{Store: n.store, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic}), n.directory.Authorization())
-		providers = append(n.resources.Providers(), native)
+		providers = append(n.resources.Providers(), native, debugProvider{n})
 		scopes = n.resources
 		authority = n.addresses.Authority + "/" + n.Home.TenantID
 	}
