@@ -195,6 +195,11 @@ func TestReferences(t *testing.T) {
 	}
 	p.must("DELETE", "policies/policy", "")
 	p.must("DELETE", "namedValues/host", "")
+	p.fails("PUT", "backends/all", `{"properties":{"type":"pool","pool":{"services":[{"id":"/backends/none"}]}}}`, 400, "ValidationError", "pool.services")
+	if got := p.must("PUT", "backends/all", `{"properties":{"type":"pool","pool":{"services":[{"id":"`+root+`/backends/b","weight":3}]}}}`); at(got, "properties", "pool", "services", 0, "id") != root+"/backends/b" {
+		t.Errorf("%v", got)
+	}
+	p.fails("DELETE", "backends/b", "", 400, "ValidationError", "the pool all")
 }
 
 func TestRevisionsAndReleases(t *testing.T) {
