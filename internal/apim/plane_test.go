@@ -62,7 +62,7 @@ func (strictXML) CheckPolicy(text string, _ bool) []apim.PolicyProblem {
 }
 func (strictXML) Rewrite(text, _ string) (string, error) { return text, nil }
 func (strictXML) Describe() []apim.PolicyDescription {
-	return []apim.PolicyDescription{{Name: "set-header", Description: "Sets a header.", Inbound: true, Outbound: true}}
+	return []apim.PolicyDescription{{Name: "set-header", Description: "Sets a header.", Scopes: []string{"global", "api"}}}
 }
 
 // memoryOperations keeps operations in memory.

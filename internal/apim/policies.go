@@ -121,6 +121,17 @@ const (
 	scopeAll = scopeTenant | scopeProduct | scopeAPI | scopeOperation
 )
 
+func scopeBits(scopes []string) int {
+	bits := 0
+	for _, s := range scopes {
+		bits |= map[string]int{"global": scopeTenant, "product": scopeProduct, "api": scopeAPI, "operation": scopeOperation}[s]
+	}
+	if len(scopes) == 0 {
+		bits = scopeAll
+	}
+	return bits
+}
+
 // policyDescriptions lists the policies that the gateway has.
 func (p *Provider) policyDescriptions(_ context.Context, s *Service, r *arm.Request) (*arm.Response, error) {
 	describer, ok := s.policies.(PolicyDescriber)
@@ -130,7 +141,7 @@ func (p *Provider) policyDescriptions(_ context.Context, s *Service, r *arm.Requ
 	items := []*entityView{}
 	for _, d := range describer.Describe() {
 		items = append(items, &entityView{ID: s.ID.String() + "/policyDescriptions/" + d.Name, Name: d.Name, Type: Namespace + "/service/policyDescriptions",
-			Properties: map[string]any{"description": d.Description, "scope": scopeAll}})
+			Properties: map[string]any{"description": d.Description, "scope": scopeBits(d.Scopes)}})
 	}
 	sort.Slice(items, func(i, j int) bool { return items[i].Name < items[j].Name })
 	return page(r, items)

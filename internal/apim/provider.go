@@ -39,10 +39,11 @@ type PolicyChecker interface {
 // PolicyDescriber is a PolicyChecker that can tell which policies there are.
 type PolicyDescriber interface{ Describe() []PolicyDescription }
 
-// PolicyDescription tells of one policy in which sections it may stand.
+// PolicyDescription tells of one policy what it does and at which scopes it may stand: global, workspace, product, api,
+// operation; empty: at all.
 type PolicyDescription struct {
-	Name, Description                   string
-	Inbound, Backend, Outbound, OnError bool
+	Name, Description string
+	Scopes            []string
 }
 
 // PolicyProblem is one fault in a policy document.

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"strings"
 
-	"tandem"
 	"tandem/internal/arm"
 )
 
@@ -75,75 +74,6 @@ func (certificateRules) Write(_ context.Context, w *Write) error {
 		w.Doc.Properties["expirationDate"] = facts.expires
 	}
 	return nil
-}
-
-type backendRules struct{ noRules }
-
-// View shows the members of a pool by their full ids.
-func (backendRules) View(_ context.Context, v *View) error {
-	services, _ := lookup(v.Properties, "pool.services").([]any)
-	shown := make([]any, len(services))
-	for i, member := range services {
-		if m, ok := member.(map[string]any); ok {
-			member = clone(m)
-			if id := asString(m["id"]); strings.HasPrefix(id, "/backends/") || strings.HasPrefix(id, "/workspaces/") {
-				member.(map[string]any)["id"] = v.Service.ID.String() + id
-			}
-		}
-		shown[i] = member
-	}
-	if services != nil {
-		place(v.Properties, "pool.services", shown)
-	}
-	return nil
-}
-
-// poolMembers keeps the members of a pool by their paths, so that they mean the same after a restore elsewhere, and demands
-// that they exist.
-func (w *Write) poolMembers(ctx context.Context) error {
-	services, _ := lookup(w.Doc.Properties, "pool.services").([]any)
-	kept := make([]any, len(services))
-	for i, member := range services {
-		m, ok := member.(map[string]any)
-		if !ok {
-			return invalid("pool.services", "member %d of the pool is not an object", i)
-		}
-		m = clone(m)
-		path := w.Service.relative(asString(m["id"]))
-		first, name, _ := strings.Cut(inWorkspace(path), "/")
-		if !strings.EqualFold(first, "backends") || name == "" {
-			return invalid("pool.services", "%q is not the id of a backend", asString(m["id"]))
-		}
-		if strings.EqualFold(path, "/"+w.Doc.Path(w.Kind)) {
-			return invalid("pool.services", "the pool cannot be a member of itself")
-		}
-		if err := w.Require(ctx, path, "pool.services"); err != nil {
-			return err
-		}
-		m["id"], kept[i] = path, m
-	}
-	place(w.Doc.Properties, "pool.services", kept)
-	return nil
-}
-
-func (backendRules) Write(ctx context.Context, w *Write) error {
-	w.Default("type", "Single")
-	if err := w.OneOf("type", "Single", "Pool"); err != nil {
-		return err
-	}
-	if w.Doc.Properties["type"] == "Pool" {
-		if services, ok := lookup(w.Doc.Properties, "pool.services").([]any); !ok || len(services) == 0 {
-			return invalid("pool.services", "a pool needs at least one service")
-		}
-		return w.poolMembers(ctx)
-	}
-	if lookup(w.Doc.Properties, "url") == nil {
-		return invalid("url", "url is required.")
-	}
-	if lookup(w.Doc.Properties, "protocol") == nil {
-		return invalid("protocol", "protocol is required.")
-	}
-	return w.OneOf("protocol", "http", "soap")
 }
 
 type loggerRules struct{ noRules }
@@ -218,26 +148,6 @@ func (namedValueRules) Delete(ctx context.Context, w *Write) error {
 	})
 }
 
-// Delete refuses while pools have the backend or policies send requests to it.
-func (backendRules) Delete(ctx context.Context, w *Write) error {
-	others, err := w.Service.List(ctx, w.Kind.typ, w.IDs[:len(w.IDs)-1])
-	if err != nil {
-		return err
-	}
-	for _, d := range others {
-		for _, v := range orEmptyList(d.Value("pool.services")) {
-			m, _ := v.(map[string]any)
-			if strings.EqualFold(asString(m["id"]), "/"+w.Doc.Path(w.Kind)) {
-				return inUse(w, "the pool "+d.Name())
-			}
-		}
-	}
-	return w.notInPolicies(ctx, func(text string) bool {
-		lower, name := strings.ToLower(text), strings.ToLower(w.Doc.Name())
-		return strings.Contains(lower, `backend-id="`+name+`"`) || strings.Contains(lower, `backend-id='`+name+`'`)
-	})
-}
-
 type productRules struct{ noRules }
 
 func (productRules) Write(_ context.Context, w *Write) error {
@@ -300,45 +210,6 @@ func templateNames(template string) []string {
 		names = append(names, strings.TrimPrefix(template[i+1:i+j], "*"))
 		template = template[i+j+1:]
 	}
-}
-
-// linkRules are for resources that only join two others: the name is that of the target.
-type linkRules struct {
-	noRules
-	target string
-}
-
-// path is the target's path: in the link's workspace, where the target's kind is one that workspaces have.
-func (l linkRules) path(t *Table, k *Kind, ids []string) string {
-	path := "/" + l.target + "/" + ids[len(ids)-1]
-	if strings.HasPrefix(k.typ, "workspaces.") && t.ByType("workspaces."+l.target) != nil {
-		path = "/workspaces/" + ids[0] + path
-	}
-	return path
-}
-
-func (l linkRules) Write(ctx context.Context, w *Write) error {
-	return w.Require(ctx, l.path(w.Service.Table, w.Kind, w.IDs), l.target)
-}
-
-// View shows the target's own properties, as Azure does.
-func (l linkRules) View(ctx context.Context, v *View) error {
-	path := l.path(v.Service.Table, v.Kind, v.Doc.IDs)
-	key, err := v.Service.keyOf(ctx, path)
-	if err == nil {
-		var doc *Document
-		if doc, err = v.Service.read(ctx, key); err == nil {
-			var target *entityView
-			k, _ := v.Service.Table.ByPath(path)
-			if target, err = v.viewer.show(ctx, k, doc); err == nil {
-				v.Properties = target.Properties
-			}
-		}
-	}
-	if tandem.KindOf(err) == tandem.NotFound {
-		return nil // the target went away in between; the link alone is shown
-	}
-	return err
 }
 
 type gatewayRules struct{ noRules }

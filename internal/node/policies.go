@@ -40,6 +40,22 @@ func (policyChecker) Rewrite(text, format string) (string, error) {
 	return d.Write(markup.XML), nil
 }
 
+// Describe implements apim.PolicyDescriber.
+func (policyChecker) Describe() []apim.PolicyDescription {
+	var out []apim.PolicyDescription
+	for _, p := range policy.Registry() {
+		if p.Refused != "" {
+			continue
+		}
+		d := apim.PolicyDescription{Name: p.Name, Description: p.Does}
+		for _, s := range p.Scopes {
+			d.Scopes = append(d.Scopes, string(s))
+		}
+		out = append(out, d)
+	}
+	return out
+}
+
 // mostFetched bounds a document that is imported by link.
 const mostFetched = 64 << 20
 
