@@ -38,6 +38,9 @@ func (n *Node) newPlacement(local http.Handler, transport http.RoundTripper) *pl
 			p.home = peer.Region
 		}
 	}
+	if n.resources != nil {
+		n.resources.Serve(p) // templates are deployed through the whole plane, into every region
+	}
 	return p
 }
 

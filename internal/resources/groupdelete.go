@@ -53,6 +53,9 @@ func (r *Resources) emptyGroup(ctx context.Context, g group) error {
 				return err
 			}
 		}
+		if err := r.forgetDeployments(ctx, g); err != nil {
+			return err
+		}
 		return r.remove(ctx, groupKey(g.Subscription, g.Name))
 	}()
 	if err == nil || ctx.Err() != nil {

@@ -15,12 +15,12 @@ func (r *Resources) Provider() arm.Provider { return provider{r} }
 // Namespace implements arm.Provider.
 func (provider) Namespace() string { return "Microsoft.Resources" }
 
-// Types implements arm.Provider. Deployments are not among them: they get ARM's answer for an unknown type.
+// Types implements arm.Provider.
 func (provider) Types() []arm.TypeInfo {
 	versions := []string{"2024-11-01", "2022-12-01", "2021-04-01", "2020-10-01", "2019-10-01", "2016-06-01"}
 	var out []arm.TypeInfo
 	for _, name := range []string{"subscriptions", "tenants", "subscriptions/resourceGroups", "subscriptions/resources",
-		"subscriptions/providers", "subscriptions/locations", "subscriptions/operationresults", "resources", "providers"} {
+		"subscriptions/providers", "subscriptions/locations", "subscriptions/operationresults", "resources", "providers", "deployments", "deployments/operations"} {
 		out = append(out, arm.TypeInfo{Name: name, APIVersions: versions, AnyVersion: true})
 	}
 	return out
@@ -53,5 +53,6 @@ func (p provider) Routes() []arm.Route {
 		{Method: http.MethodDelete, Pattern: group, Handler: p.deleteGroup},
 		{Method: http.MethodGet, Pattern: group + "/resources", Handler: p.listResources},
 	}
+	routes = append(routes, p.deploymentRoutes()...)
 	return append(routes, p.c.Operations.OwnRoutes(sub)...)
 }

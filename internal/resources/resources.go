@@ -1,6 +1,6 @@
 // Package resources is what Azure Resource Manager has beside API Management: subscriptions, tenants, locations, the
-// metadata of the cloud, providers, resource groups, the listing of resources, and storage accounts as far as backups need
-// them. All of it lies in the store; a change that was answered is durable.
+// metadata of the cloud, providers, resource groups, deployments of templates, the listing of resources, and storage accounts
+// as far as backups need them. All of it lies in the store; a change that was answered is durable.
 package resources
 
 import (
@@ -62,6 +62,8 @@ type Resources struct {
 	c         Config
 	providers []arm.Provider
 	contents  []Contents
+
+	deployments deployments
 }
 
 // Contents is a provider whose resources lie in resource groups.
@@ -96,7 +98,10 @@ func New(c Config) (*Resources, error) {
 	c.Endpoints = c.Endpoints.filled()
 	r := &Resources{c: c}
 	r.contents = []Contents{(*storageContents)(r)}
+	r.deployments.running = map[string]context.CancelCauseFunc{}
 	c.Operations.Register(arm.OperationKind{Code: deleteGroupCode, Resume: r.resumeDelete})
+	c.Operations.Register(arm.OperationKind{Code: deployCode, Resume: r.resumeDeployment})
+	c.Operations.Register(arm.OperationKind{Code: whatIfCode, Done: r.whatIfDone})
 	r.providers = []arm.Provider{r.Provider(), r.Storage()}
 	return r, nil
 }

@@ -109,7 +109,7 @@ func TestArmOwnTypes(t *testing.T) {
 		{"GET", sub + "/resourceGroups" + v + "&$filter=tagName+eq+'x'+and+tagValue+eq+'z'", "", 200, `{"value":[]}`},
 		{"GET", sub + "/resourceGroups" + v + "&$filter=nosuch+eq+'x'", "", 400, "InvalidFilter"},
 		{"GET", sub + "/resourceGroups" + v + "&$filter=tagName+eq", "", 400, "InvalidFilter"},
-		{"PUT", sub + "/resourcegroups/rg1/providers/Microsoft.Resources/deployments/d" + v, `{properties:{}}`, 404, "InvalidResourceType"},
+		{"PUT", sub + "/resourcegroups/rg1/providers/Microsoft.Resources/templateSpecs/d" + v, `{"properties":{}}`, 404, "InvalidResourceType"},
 		{"DELETE", sub + "/resourceGroups/none" + v, "", 404, "ResourceGroupNotFound"},
 		{"GET", sub + "/operationresults/none" + v, "", 404, "ResourceNotFound"},
 	})

@@ -220,7 +220,7 @@ func (c *checker) nested(path string, body map[string]any) {
 	}
 	if _, err := Parse(inner, nil); err != nil {
 		for _, e := range err.(Errors) { //nolint:errorlint,forcetypeassert // Parse gives nothing else
-			c.add(property(property(at, "template"), e.Path), "%s", e.Message)
+			c.add(property(at, "template")+"."+e.Path, "%s", e.Message)
 		}
 	}
 }
