@@ -37,9 +37,10 @@ const (
 // Entry is one step of a source's history. Documents below replicationPrefix are in no entry.
 type Entry struct {
 	Kind     EntryKind
-	Position                 // after the entry
-	After    tandem.Revision // of a commit or beat: the revision it continues; zero for EntryFull
-	Newest   tandem.Revision // the newest revision of the source's store when the entry was made
+	Position // after the entry
+	// After is the revision that the entry continues. A full entry with zero continues nothing: what was between is lost.
+	After  tandem.Revision
+	Newest tandem.Revision // the newest revision of the source's store when the entry was made
 	// Time is the source's wall clock, for people and for restores to a time; no machine compares it with its own (law 11).
 	Time time.Time
 	// Age is a reading of the source's monotonic clock, since the Source was made. All that was committed before a beat's

@@ -29,7 +29,7 @@ func (d *decoder) entry(k EntryKind) Entry {
 	e.After, e.Revision, e.Newest = tandem.Revision(d.number()), tandem.Revision(d.number()), tandem.Revision(d.number())
 	e.Time = time.Unix(0, d.signed()).UTC()
 	e.Age, e.Mark = time.Duration(d.number()), time.Duration(d.number())
-	if d.err == nil && (e.Generation < 1 || e.Revision < 1 || k != EntryFull && e.After >= e.Revision || k == EntryFull && e.After != 0) {
+	if d.err == nil && (e.Generation < 1 || e.Revision < 1 || e.After >= e.Revision) {
 		d.fail("its position is impossible")
 	}
 	return e

@@ -148,7 +148,7 @@ func (f *following) start(ctx context.Context) error {
 func (f *following) event(ctx context.Context, e store.SpaceEvent) error {
 	to := Position{e.Head.Epoch, e.Head.Active, e.Revision}
 	if e.Swapped {
-		return f.give(Entry{Kind: EntryFull, Documents: public(f.Space.Documents(ctx, e.Head.Active, e.Revision))}, to)
+		return f.give(Entry{Kind: EntryFull, After: f.at.Revision, Documents: public(f.Space.Documents(ctx, e.Head.Active, e.Revision))}, to)
 	}
 	changes := slices.DeleteFunc(e.Changes, func(c store.Change) bool { return Internal(c.Key) })
 	if len(changes) > 0 {
