@@ -168,9 +168,11 @@ func (f forwarder) compose(r *run, s *policy.State, w *way) {
 	}
 	client := r.clientAddress()
 	if before != "" {
-		client = before + client
+		client = strings.TrimSuffix(before+client, ", ")
 	}
-	fields = append(fields, exchange.Field{Name: forwardedFor, Value: client})
+	if client != "" {
+		fields = append(fields, exchange.Field{Name: forwardedFor, Value: client})
+	}
 	if w.named != nil {
 		for _, h := range w.named.headers {
 			fields.Del(h.Name)

@@ -40,9 +40,12 @@ func (r *run) begin(gen *generation, x *exchange.Exchange) {
 // end lets go of what the request held.
 func (r *run) end() { _ = r.answer.Close() } // it was read to its end, or nobody wants it
 
-// clientAddress is the client's address as a text.
+// clientAddress is the client's address as a text; empty where it is not known.
 func (r *run) clientAddress() string {
 	a := r.state.Remote.Addr().Unmap()
+	if !a.IsValid() {
+		return ""
+	}
 	if a != r.client || r.clientText == "" {
 		r.client, r.clientText = a, a.String()
 	}

@@ -52,7 +52,7 @@ func ReadSettings(properties map[string]any) *Settings {
 			}
 			continue
 		}
-		h := host{name: name, negotiate: flag(m, "negotiateClientCertificate"), standard: flag(m, "defaultSslBinding")}
+		h := host{name: name, negotiate: isTrue(m, "negotiateClientCertificate"), standard: isTrue(m, "defaultSslBinding")}
 		switch encoded := stringOf(m, "encodedCertificate"); {
 		case encoded != "":
 			cert, err := readPFX(encoded, stringOf(m, "certificatePassword"))
@@ -69,7 +69,7 @@ func ReadSettings(properties map[string]any) *Settings {
 		}
 		s.hosts = append(s.hosts, h)
 	}
-	if flag(properties, "enableClientCertificate") {
+	if isTrue(properties, "enableClientCertificate") {
 		s.hosts = append(s.hosts, host{negotiate: true}) // for every name that says nothing else
 	}
 	for i, v := range items(properties["certificates"]) {
@@ -163,4 +163,4 @@ func cipherID(name string) (uint16, bool) {
 
 func stringOf(m map[string]any, name string) string { s, _ := m[name].(string); return s }
 
-func flag(m map[string]any, name string) bool { b, _ := m[name].(bool); return b }
+func isTrue(m map[string]any, name string) bool { b, _ := m[name].(bool); return b }
