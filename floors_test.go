@@ -15,7 +15,7 @@ import (
 var floors = map[string]int{
 	"": 0, "arm": 1, "store": 1, "vault": 1, "keys": 1, "csharp": 1, "failover": 1, "exchange": 1,
 	"identity": 2, "resources": 2, "policy": 2, "traffic": 2, "workflow": 2,
-	"apim": 3, "snapshot": 4, "gateway": 4, "replica": 5, "recovery": 6, "console": 7, "node": 8, "rehearsal": 9, "cmd": 10, "bench": 10,
+	"apim": 3, "snapshot": 4, "gateway": 4, "replica": 5, "recovery": 6, "console": 7, "node": 8, "rehearsal": 9, "cmd": 10, "bench": 10, "test": 10,
 }
 
 // TestFloors holds the arrows of the architecture pointing down.
