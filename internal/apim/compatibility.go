@@ -75,6 +75,8 @@ func Compatibility(t *Table) string {
 		"Lists can be filtered by every property of a kind, not only by the ones that Azure names.",
 		"PUT of APIs, named values and schemas is done when it answers; there is no operation to poll.",
 		"WSDL is imported as a SOAP API that is passed through (`apiType` `soap`), not turned into REST. OData and gRPC descriptions are not imported.",
+		"An import leaves out what API Management has no place for: cookie parameters, responses `default` and `4XX`, security schemes, callbacks and webhooks.",
+		"An import parts the schemas of a large description into several schema documents, `components`, `components-2` and so on.",
 		"Exports are written as OpenAPI 3.0.1 or Swagger 2.0; the link lives for five minutes and needs no other permission.",
 		"A Key Vault reference is kept and reported with the status `NotResolved`.",
 		"`migrateToStv2` and `applynetworkconfigurationupdates` answer at once: there is nothing to bring up to date.",

@@ -118,6 +118,9 @@ func (p *Provider) putService(ctx context.Context, r *arm.Request) (*arm.Respons
 
 func (p *Provider) create(ctx context.Context, r *arm.Request, name string, body serviceBody) (*arm.Response, error) {
 	id := "/subscriptions/" + r.Params["subscriptionId"] + "/resourceGroups/" + r.Params["resourceGroupName"] + "/providers/" + Namespace + "/service/" + name
+	if err := p.expire(ctx); err != nil {
+		return nil, err
+	}
 	all, err := p.Records(ctx)
 	if err != nil {
 		return nil, err

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -40,7 +41,18 @@ type plane struct {
 	sealer   *keys.Master
 	ops      *memoryOperations
 	links    map[string][]byte // what Fetch finds, by address
+	clock    *aheadClock
 	mu       sync.Mutex
+}
+
+// aheadClock is the machine's clock, some time ahead.
+type aheadClock struct {
+	tandem.SystemClock
+	ahead atomic.Int64
+}
+
+func (c *aheadClock) Now() time.Time {
+	return c.SystemClock.Now().Add(time.Duration(c.ahead.Load()))
 }
 
 // everyone lets everyone do everything.
@@ -139,8 +151,8 @@ func newPlaneOn(t testing.TB, s store.Store) *plane {
 	log := slog.New(slog.NewTextHandler(testWriter{t}, &slog.HandlerOptions{Level: slog.LevelWarn}))
 	memory := newMemoryOperations()
 	ops := arm.NewOperations(arm.OperationsConfig{Store: memory, Clock: tandem.SystemClock{}, Log: log, Runner: "test", Region: "west", RetryAfter: time.Millisecond})
-	p := &plane{t: t, store: s, sealer: sealer, ops: memory, links: map[string][]byte{}}
-	p.provider = apim.New(apim.Config{Store: s, Sealer: sealer, Clock: tandem.SystemClock{}, Log: log, Region: "westeurope", Operations: ops, Policies: strictXML{},
+	p := &plane{t: t, store: s, sealer: sealer, ops: memory, links: map[string][]byte{}, clock: &aheadClock{}}
+	p.provider = apim.New(apim.Config{Store: s, Sealer: sealer, Clock: p.clock, Log: log, Region: "westeurope", Operations: ops, Policies: strictXML{},
 		URLs: func(name string) apim.URLs {
 			return apim.URLs{Gateway: "https://" + name + ".test", Management: p.server.URL, DeveloperPortal: "https://" + name + ".portal.test"}
 		},

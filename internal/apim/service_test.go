@@ -3,6 +3,7 @@ package apim_test
 import (
 	"strings"
 	"testing"
+	"time"
 )
 
 // TestServiceCertificates: the certificates of hostnames rest sealed, are never shown, and survive a PUT without them.
@@ -70,5 +71,39 @@ func TestServiceLifecycle(t *testing.T) {
 	l, err := p.store.List(t.Context(), "", storeAll)
 	if err != nil || len(l.Documents) != 0 {
 		t.Errorf("the purge left %d documents (%v)", len(l.Documents), err)
+	}
+}
+
+// TestDeletedServicesExpire: after 48 hours a deleted service is gone, and its name is free.
+func TestDeletedServicesExpire(t *testing.T) {
+	p := withService(t)
+	p.must("DELETE", root, "")
+	p.ops.settle()
+	name := "/subscriptions/" + subscription + "/providers/Microsoft.ApiManagement/checkNameAvailability"
+	if got := at(p.must("POST", name, `{"name":"contoso"}`), "nameAvailable"); got != false {
+		t.Errorf("the name of a deleted service is available: %v", got)
+	}
+	p.clock.ahead.Store(int64(49 * time.Hour))
+	if got := at(p.must("POST", name, `{"name":"contoso"}`), "nameAvailable"); got != true {
+		t.Errorf("after 48 hours: %v", got)
+	}
+	p.create()
+}
+
+// TestExportLinksExpire: the link of an export lives for five minutes.
+func TestExportLinksExpire(t *testing.T) {
+	p := withService(t)
+	p.must("PUT", "apis/pets", importBody("openapi", petsYAML))
+	link := at(p.must("GET", "apis/pets?export=true&format=openapi-link", ""), "value", "link").(string)
+	for minutes, want := range map[int]int{4: 200, 6: 403} {
+		p.clock.ahead.Store(int64(time.Duration(minutes) * time.Minute))
+		resp, err := p.server.Client().Get(link)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != want {
+			t.Errorf("after %d minutes: %d", minutes, resp.StatusCode)
+		}
 	}
 }

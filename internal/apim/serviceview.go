@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"strings"
+	"time"
 
 	"tandem"
 	"tandem/internal/arm"
@@ -89,6 +90,9 @@ func (p *Provider) checkName(ctx context.Context, r *arm.Request) (*arm.Response
 	if !serviceName.MatchString(body.Name) {
 		answer = map[string]any{"nameAvailable": false, "reason": "Invalid", "message": "A service name has 1 to 50 letters, digits and dashes, begins with a letter and ends with a letter or digit."}
 	}
+	if err := p.expire(ctx); err != nil {
+		return nil, err
+	}
 	all, err := p.Records(ctx)
 	if err != nil {
 		return nil, err
@@ -102,6 +106,9 @@ func (p *Provider) checkName(ctx context.Context, r *arm.Request) (*arm.Response
 }
 
 func (p *Provider) deleted(ctx context.Context, r *arm.Request) ([]*Record, error) {
+	if err := p.expire(ctx); err != nil {
+		return nil, err
+	}
 	all, err := p.Records(ctx)
 	var out []*Record
 	for _, rec := range all {
@@ -155,14 +162,37 @@ func (p *Provider) purge(ctx context.Context, r *arm.Request) (*arm.Response, er
 		return &arm.Response{Status: http.StatusNoContent}, nil
 	}
 	for _, rec := range recs {
-		if err := deletePrefix(ctx, p.Store, rec.Space+"/"); err != nil {
-			return nil, err
-		}
-		if _, err := p.Store.Commit(ctx, store.Batch{If: []store.Condition{{Key: rec.key(), Revision: rec.revision}}, Delete: []string{rec.key()}}); err != nil {
+		if err := p.purgeRecord(ctx, rec); err != nil {
 			return nil, err
 		}
 	}
 	return &arm.Response{Status: http.StatusOK}, nil
+}
+
+func (p *Provider) purgeRecord(ctx context.Context, rec *Record) error {
+	if err := deletePrefix(ctx, p.Store, rec.Space+"/"); err != nil {
+		return err
+	}
+	_, err := p.Store.Commit(ctx, store.Batch{If: []store.Condition{{Key: rec.key(), Revision: rec.revision}}, Delete: []string{rec.key()}})
+	return err
+}
+
+// expire purges the deleted services whose 48 hours are over, when somebody asks for deleted services or for a name.
+func (p *Provider) expire(ctx context.Context) error {
+	all, err := p.Records(ctx)
+	if err != nil {
+		return err
+	}
+	for _, rec := range all {
+		until, err := time.Parse(time.RFC3339, rec.Purge)
+		if rec.Deleted == "" || err != nil || p.Clock.Now().Before(until) {
+			continue
+		}
+		if err := p.purgeRecord(ctx, rec); err != nil && tandem.KindOf(err) != tandem.Precondition { // somebody else was first
+			return err
+		}
+	}
+	return nil
 }
 
 func deletePrefix(ctx context.Context, s store.Store, prefix string) error {
