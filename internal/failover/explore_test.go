@@ -76,7 +76,7 @@ func (x *explorer) trace(w *world) string {
 }
 
 func modelConfig() Config {
-	return Config{Witnesses: 3, Quorum: 2, Lease: 3, Margin: 1, Fresh: 1000, Objective: 3, Retry: 1000, Attempts: 2, Reprove: 1000}
+	return Config{Witnesses: 3, Quorum: 2, Lease: 2, Margin: 1, Fresh: 1000, Objective: 2, Retry: 1000, Attempts: 2, Reprove: 1000}
 }
 
 // start is the first world of a scene: all is well and every witness says so.
@@ -144,28 +144,44 @@ func scenes() []*scene {
 		w.ghost.apart[First] = true
 		w.ghost.promoted[2] = ActionID{Run: 99}
 	}
+	// running is a group whose holder has the right and whose standby is in step, at the start.
+	running := func(w *world) {
+		svc := &w.svc[First]
+		var q Renewal
+		svc.lease, q = svc.lease.Ask(1, 0)
+		w.feed(rules{}, Renewing{First, q})
+		svc.lease = svc.lease.Granted(Grant{Renewal: q, Length: w.s.Config.Lease}, 0)
+		w.n, w.net = 0, [netSize]message{}
+		w.ghost.applied = q.Sent
+		w.feed(rules{}, Replicated{1, q.Sent, 0})
+	}
 	return []*scene{
-		{name: "failover", config: modelConfig(), horizon: 7,
-			budget: budget{looks: 3, asks: 3, replications: 1, takeovers: 1}},
-		{name: "gates", config: modelConfig(), horizon: 5, people: []func(*world) Event{overrides("a"), cancels("b")},
-			budget: budget{looks: 2, asks: 3, replications: 1, badGates: 1}},
+		{name: "lease", config: modelConfig(), horizon: 3, people: []func(*world) Event{requests(Failover, "a")},
+			budget: budget{asks: 2, replications: 1, drifts: 1}},
+		{name: "lag", config: with(func(c *Config) { c.Objective = 1 }), horizon: 5, prepare: running,
+			people: []func(*world) Event{requests(Failover, "a"), overrides("b")}, budget: budget{asks: 1, replications: 1}},
+		{name: "restart", config: modelConfig(), horizon: 3, people: []func(*world) Event{requests(Failover, "a")},
+			budget: budget{asks: 2, replications: 1, restarts: 1}},
+		{name: "take-over", config: modelConfig(), horizon: 4, prepare: running, people: []func(*world) Event{requests(Failover, "a"), cancels("b")},
+			budget: budget{asks: 1, replications: 1, takeovers: 1}},
 		{name: "people", config: with(func(c *Config) { c.Approval = TwoHumans }), horizon: 1,
-			budget: budget{looks: 2, asks: 1, replications: 1}, people: []func(*world) Event{approves("a"), approves("a"), approves("b"), overrides("a")}},
+			budget: budget{looks: 2, asks: 1, replications: 1, badGates: 1},
+			people: []func(*world) Event{approves("a"), approves("a"), approves("b"), overrides("a")}},
 		{name: "hold", config: modelConfig(), horizon: 1,
-			budget: budget{looks: 4, asks: 1, replications: 1}, people: []func(*world) Event{holds(Hold{true, true}), holds(Hold{}), requests(Failover, "a")}},
-		{name: "switchover", config: with(func(c *Config) { c.Retry = 2 }), horizon: 4,
-			budget: budget{asks: 3, replications: 1, takeovers: 1, restarts: 1}, people: []func(*world) Event{requests(Switchover, "a"), cancels("b")}},
-		{name: "failback", config: modelConfig(), horizon: 3, prepare: diverged,
-			budget: budget{asks: 2, replications: 1, takeovers: 1}, people: []func(*world) Event{requests(Failback, "a"), cancels("b"), requests(Switchover, "c")}},
-		{name: "clocks", config: modelConfig(), horizon: 8,
-			budget: budget{looks: 2, asks: 3, replications: 1, drifts: 1, restarts: 1}},
+			budget: budget{looks: 3, asks: 1, replications: 1}, people: []func(*world) Event{holds(Hold{true, true}), holds(Hold{})}},
+		{name: "switchover", config: with(func(c *Config) { c.Retry = 2 }), horizon: 4, prepare: running,
+			budget: budget{asks: 2}, people: []func(*world) Event{requests(Switchover, "a")}},
+		{name: "failback", config: modelConfig(), horizon: 2, prepare: diverged,
+			budget: budget{asks: 2, replications: 1}, people: []func(*world) Event{requests(Failback, "a"), requests(Switchover, "c")}},
+		{name: "failover", config: modelConfig(), horizon: 3, prepare: running,
+			budget: budget{looks: 3, asks: 1, replications: 1}},
 	}
 }
 
 func TestExplore(t *testing.T) {
 	most, total := 0, 0
 	if testing.Short() {
-		most = 200000
+		most = 20_000
 	}
 	for _, sc := range scenes() {
 		x := explore(sc, rules{}, most)
@@ -178,9 +194,8 @@ func TestExplore(t *testing.T) {
 			t.Errorf("%s never gives out an epoch", sc.name)
 		}
 	}
-	t.Logf("%d distinct states", total)
 	if most == 0 && total < 1_000_000 {
 		t.Errorf("only %d states were explored", total)
 	}
-	fmt.Printf("failover: %d distinct states explored\n", total)
+	fmt.Printf("failover: %d distinct states explored, no invariant broken\n", total)
 }
