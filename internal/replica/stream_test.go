@@ -8,7 +8,6 @@ import (
 	"go.uber.org/goleak"
 
 	"tandem"
-	"tandem/internal/store"
 	"tandem/internal/store/storetest"
 )
 
@@ -51,5 +50,3 @@ func TestStream(t *testing.T) {
 		})
 	}
 }
-
-var _ = store.Any

@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"maps"
 	"math/rand/v2"
 	"net"
@@ -380,5 +379,3 @@ func await(t testing.TB, within time.Duration, what string, ok func() bool) {
 		_ = clock.Sleep(t.Context(), 5*time.Millisecond)
 	}
 }
-
-var _ = io.EOF
