@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -155,6 +156,11 @@ func (to upstream) tls(cert *tls.Certificate) *tls.Config {
 	if !to.noChain && !to.noName {
 		return c
 	}
+	name := to.host // the connection knows no name where that is an address
+	if host, _, err := net.SplitHostPort(name); err == nil {
+		name = host
+	}
+	name = strings.Trim(name, "[]")
 	c.InsecureSkipVerify = true //nolint:gosec // the parts that are asked for are verified below
 	c.VerifyConnection = func(s tls.ConnectionState) error {
 		if len(s.PeerCertificates) == 0 {
@@ -162,7 +168,7 @@ func (to upstream) tls(cert *tls.Certificate) *tls.Config {
 		}
 		leaf := s.PeerCertificates[0]
 		if !to.noName {
-			return leaf.VerifyHostname(s.ServerName)
+			return leaf.VerifyHostname(name)
 		}
 		if to.noChain {
 			return nil
