@@ -16,6 +16,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // what was asked for failed
 	exitUsage  = 2 // the call itself was wrong
+	exitUnsure = 3 // it could not be found out (verify)
 )
 
 // usageError is a call that cannot be understood.
@@ -33,9 +34,12 @@ func run(ctx context.Context, args []string) int {
 	err := root.ExecuteContext(ctx)
 	var usage usageError
 	var quiet quietError
+	var unsure unsureError
 	switch {
 	case err == nil:
 		return exitOK
+	case errors.As(err, &unsure):
+		return exitUnsure
 	case errors.As(err, &quiet):
 		return exitFailed
 	}
@@ -48,3 +52,6 @@ func run(ctx context.Context, args []string) int {
 
 // quietError is a failure that was told already.
 type quietError struct{ error }
+
+// unsureError is an outcome that is neither good nor bad, and was told already.
+type unsureError struct{ error }

@@ -30,7 +30,7 @@ func TestScripts(t *testing.T) {
 		e.Setenv("HOME", e.WorkDir)
 		e.Setenv("TMPDIR", e.WorkDir+"/tmp")
 		return os.MkdirAll(e.WorkDir+"/tmp", 0o700)
-	}, Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"waitfor": waitFor, "newer": newer, "empty": empty, "fillworkflow": fillWorkflow}})
+	}, Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){"waitfor": waitFor, "newer": newer, "empty": empty, "fillworkflow": fillWorkflow, "truncate": truncateFile}})
 }
 
 // waitFor waits until a file has a text: waitfor FILE TEXT.

@@ -28,6 +28,6 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; run '%s --help'", err, c.CommandPath())}
 	})
-	root.AddCommand(newRehearse(), newUp(), newServe(), newBackend(), newLogicApp(), newPolicy(), newVersion())
+	root.AddCommand(newRehearse(), newUp(), newServe(), newBackend(), newBackup(), newRestore(), newVerify(), newDiff(), newInspect(), newExport(), newImport(), newLogicApp(), newPolicy(), newVersion())
 	return root
 }

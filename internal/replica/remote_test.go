@@ -211,7 +211,7 @@ func read(t testing.TB, r *Remote) []snapshot.Resource {
 	return c.Resources
 }
 
-func text(v any) string {
+func indented(v any) string {
 	if a, ok := v.(*Applied); ok {
 		v = []any{a.Written, a.Deleted, a.Failures, a.Remaining}
 	}
@@ -234,12 +234,12 @@ func TestRemoteRoundTrip(t *testing.T) {
 	want := read(t, source)
 	got, err := ApplyRemote(t.Context(), target, want, PlanOptions{Tier: "Premium"})
 	if err != nil || !got.Proven {
-		t.Fatalf("not proven: %v\n%s", err, text(got))
+		t.Fatalf("not proven: %v\n%s", err, indented(got))
 	}
 	d, err := Diff(want, read(t, target))
 	// A gateway's keys cannot be set.
 	if err != nil || len(d.Added)+len(d.Deleted) > 0 || len(d.Changed) != 1 || d.Changed[0].Path != "gateways/edge" || d.Unchanged < 40 {
-		t.Errorf("the target differs: %v\n%s", err, text(d))
+		t.Errorf("the target differs: %v\n%s", err, indented(d))
 	}
 	var acme snapshot.Resource
 	for _, r := range read(t, target) {
@@ -271,7 +271,7 @@ func TestNativeAndRemoteAgree(t *testing.T) {
 	}
 	d, err := Diff(native, read(t, source))
 	if err != nil || !d.Empty() {
-		t.Errorf("they differ: %v\n%s", err, text(d))
+		t.Errorf("they differ: %v\n%s", err, indented(d))
 	}
 	for _, u := range d.Inconclusive {
 		if u.Path != "loggers/hub" {
@@ -308,12 +308,12 @@ func TestRemoteResumes(t *testing.T) {
 		cancel()
 		whole = err == nil && got.Proven
 		if !whole && err == nil {
-			t.Fatalf("cut off at call %d, it told of no error: %s", n, text(got))
+			t.Fatalf("cut off at call %d, it told of no error: %s", n, indented(got))
 		}
 	}
 	p.spoil = nil
 	if d, err := Diff(want, read(t, target)); !whole || err != nil || len(d.Added)+len(d.Deleted) > 0 || len(d.Changed) > 1 {
-		t.Errorf("it did not finish: %v %s", err, text(d))
+		t.Errorf("it did not finish: %v %s", err, indented(d))
 	}
 }
 
@@ -343,7 +343,7 @@ func TestRemotePressure(t *testing.T) {
 	}
 	got, err := ApplyRemote(t.Context(), target, read(t, source), PlanOptions{Tier: "Premium"})
 	if err != nil || !got.Proven {
-		t.Errorf("not proven: %v %s", err, text(got))
+		t.Errorf("not proven: %v %s", err, indented(got))
 	}
 }
 
@@ -363,7 +363,7 @@ func TestRemoteFailures(t *testing.T) {
 	}
 	got, err := ApplyRemote(t.Context(), target, want, PlanOptions{Tier: "Premium"})
 	if err != nil || got.Proven || got.Remaining == nil {
-		t.Fatalf("it claims to be whole: %v %s", err, text(got))
+		t.Fatalf("it claims to be whole: %v %s", err, indented(got))
 	}
 	told := map[string]string{}
 	for _, f := range got.Failures {
@@ -377,7 +377,7 @@ func TestRemoteFailures(t *testing.T) {
 	}
 	p.spoil = nil
 	if got, err := ApplyRemote(t.Context(), target, want, PlanOptions{Tier: "Premium"}); err != nil || !got.Proven {
-		t.Errorf("repeated, it is not whole: %v %s", err, text(got))
+		t.Errorf("repeated, it is not whole: %v %s", err, indented(got))
 	}
 }
 

@@ -3,6 +3,7 @@ package snapshot
 import (
 	"context"
 	"io"
+	"iter"
 
 	"filippo.io/age"
 )
@@ -36,4 +37,9 @@ func (s *Reader) Verify(ctx context.Context) (Report, error) {
 		report.Resources++
 	}
 	return report, nil
+}
+
+// Checked is Resources with all the checks of Verify.
+func (s *Reader) Checked(ctx context.Context) iter.Seq2[Resource, error] {
+	return s.resources(ctx, checkFiles)
 }

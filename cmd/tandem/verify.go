@@ -1,0 +1,117 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"tandem"
+	"tandem/internal/replica"
+	"tandem/internal/snapshot"
+)
+
+type verifyOptions struct {
+	places
+	restore, json     bool
+	requests, against string
+}
+
+func newVerify() *cobra.Command {
+	var o verifyOptions
+	c := &cobra.Command{Use: "verify FILE", Short: "Prove that a snapshot can be restored",
+		Long: "Reads every byte, checks every hash, decodes every document and compiles every policy. With --restore it also restores into a scratch service inside this process, compares what is there with the file, and with --requests replays requests against the scratch service and the gateway named by --against. The outcome is proven (code 0), failed (1) or inconclusive (3). Replayed requests reach the real backends.",
+		Args: oneArg("a snapshot"), RunE: func(c *cobra.Command, args []string) error {
+			return runVerify(c.Context(), c.InOrStdin(), c.OutOrStdout(), args[0], o)
+		}}
+	o.flags(c)
+	f := c.Flags()
+	f.BoolVar(&o.restore, "restore", false, "restore into a scratch service and compare")
+	f.StringVar(&o.requests, "requests", "", "replay the requests of this .http file (with --restore)")
+	f.StringVar(&o.against, "against", "", "the address of the original gateway, to compare the answers with")
+	f.BoolVar(&o.json, "json", false, "print the outcome as JSON")
+	return c
+}
+
+// proofReport is a proof with what identifies the snapshot.
+type proofReport struct {
+	File    string          `json:"file"`
+	Source  snapshot.Source `json:"source"`
+	Content string          `json:"content"`
+	*replica.Proof
+}
+
+func runVerify(ctx context.Context, in io.Reader, out io.Writer, file string, o verifyOptions) error {
+	if (o.requests != "" || o.against != "") && !o.restore {
+		return usageError{errors.New("--requests and --against need --restore")}
+	}
+	ids, err := o.openIdentities()
+	if err != nil {
+		return err
+	}
+	var requests []replica.ReplayRequest
+	if o.requests != "" {
+		raw, err := os.ReadFile(o.requests)
+		if err != nil {
+			return err
+		}
+		if requests, err = replica.ParseRequests(o.requests, raw); err != nil {
+			return err
+		}
+	}
+	if file != "-" {
+		f, err := os.Open(file)
+		if err != nil {
+			return err
+		}
+		defer f.Close() //nolint:errcheck // only read
+		in = f
+	}
+	p := replica.Prove(ctx, in, ids...)
+	if o.restore {
+		client, err := o.httpClient()
+		if err != nil {
+			return err
+		}
+		defer client.CloseIdleConnections()
+		if err := p.Rehearse(ctx, tandem.SystemClock{}, requests, o.against, client); err != nil {
+			return err
+		}
+	}
+	if o.json {
+		err = printJSON(out, proofReport{file, p.Manifest.Source, p.Manifest.Content, p})
+	} else {
+		printProof(out, file, p)
+	}
+	switch {
+	case err != nil:
+		return err
+	case p.Outcome == replica.Failed:
+		return quietError{errors.New("the snapshot failed")}
+	case p.Outcome == replica.Inconclusive:
+		return unsureError{errors.New("inconclusive")}
+	}
+	return nil
+}
+
+func printProof(out io.Writer, file string, p *replica.Proof) {
+	fmt.Fprintf(out, "%s: %s\n", file, p.Outcome)
+	for _, part := range []struct {
+		mark string
+		list []replica.Reason
+	}{{"failed", p.Failures}, {"in doubt", p.Doubts}, {"warning", p.Warnings}} {
+		for _, r := range part.list {
+			fmt.Fprintf(out, "  %s: %s\n", part.mark, r)
+		}
+	}
+	fmt.Fprintf(out, "  %d resources, %d files, %d bytes read; %d policies compiled\n", p.Resources, p.Files, p.Bytes, p.Policies)
+	if p.Restored {
+		fmt.Fprintln(out, "  restored into a scratch service and compared")
+	}
+	for _, r := range p.Replayed {
+		fmt.Fprintf(out, "  %s: %d restored, %d original\n", r.Name, r.Scratch, r.Original)
+	}
+}
