@@ -28,7 +28,7 @@ func newRehearse() *cobra.Command {
 			return runRehearse(c.Context(), c.OutOrStdout(), o)
 		}}
 	c.Flags().StringVar(&o.dir, "dir", "", "keep the world in this folder (default: a temporary one, removed at the end)")
-	c.Flags().BoolVar(&o.keep, "keep", false, "leave the world running after the story, until Ctrl-C")
+	c.Flags().BoolVar(&o.keep, "keep", false, "leave the world running and the console open after the story, until Ctrl-C")
 	c.Flags().BoolVar(&o.json, "json", false, "print the report alone, as JSON")
 	return c
 }
@@ -69,14 +69,18 @@ func runRehearse(ctx context.Context, out io.Writer, o rehearseOptions) (err err
 		return quietError{err}
 	}
 	if o.keep && !o.json {
-		stay(ctx, out, dir)
+		stay(ctx, out, dir, w.Endpoints.ConsoleURL)
 	}
 	return nil
 }
 
 // stay keeps a world running until Ctrl-C.
-func stay(ctx context.Context, out io.Writer, dir string) {
-	fmt.Fprintf(out, "\n  The world is running. Addresses and credentials: %s/endpoints.json\n  Ctrl-C ends it.\n", dir)
+func stay(ctx context.Context, out io.Writer, dir string, console *string) {
+	fmt.Fprintf(out, "\n  The world is running. Addresses and credentials: %s/endpoints.json\n", dir)
+	if console != nil {
+		fmt.Fprintf(out, "  The console is open: %s\n  Sign in with client_id and client_secret of that file; ca_file there is the authority to trust.\n", *console)
+	}
+	fmt.Fprintln(out, "  Ctrl-C ends it.")
 	<-ctx.Done()
 	fmt.Fprintln(out)
 }

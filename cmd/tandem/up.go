@@ -43,7 +43,7 @@ func runUp(ctx context.Context, out io.Writer, o upOptions) error {
 		return err
 	}
 	if !o.json {
-		stay(ctx, out, o.dir)
+		stay(ctx, out, o.dir, w.Endpoints.ConsoleURL)
 		return nil
 	}
 	if err := json.NewEncoder(out).Encode(map[string]any{"ok": true, "dir": o.dir, "endpoints": o.dir + "/endpoints.json"}); err != nil {

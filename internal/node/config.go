@@ -48,6 +48,7 @@ type Ports struct {
 	Authority int `json:"authority"`
 	Blob      int `json:"blob"`
 	Traffic   int `json:"traffic"`
+	Console   int `json:"console"` // of the home
 }
 
 // Home is what the home node serves for all regions.

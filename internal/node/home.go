@@ -81,8 +81,9 @@ func (n *Node) startAuthority(ctx, run context.Context) (err error) {
 	}
 	mux.Handle("/v1.0/", graph)
 	mux.Handle("/beta/", graph)
-	mux.Handle("/", identity.NewAuthority(identity.AuthorityConfig{Directory: n.directory, Clock: n.Clock, Log: n.Log,
-		Resources: append(n.audiences(), "https://graph.microsoft.com", storageAudience)}))
+	n.authority = identity.NewAuthority(identity.AuthorityConfig{Directory: n.directory, Clock: n.Clock, Log: n.Log,
+		Resources: append(n.audiences(), "https://graph.microsoft.com", storageAudience)})
+	mux.Handle("/", n.authority)
 	n.serve(l, config, mux)
 	return nil
 }

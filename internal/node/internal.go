@@ -37,6 +37,7 @@ func (n *Node) startInternal() error {
 	mux.HandleFunc("GET "+metricsPath, n.serveMetrics)
 	mux.HandleFunc("GET "+gatewayPath+"{service}", n.serveGatewayDetail)
 	mux.HandleFunc("GET "+servicesPath, n.serveServices)
+	mux.HandleFunc("GET "+regionPath, n.serveRegion)
 	mux.HandleFunc("DELETE "+servicesPath, n.serveDeleteGroup)
 	n.serve(l, config, mux)
 	return nil

@@ -39,6 +39,7 @@ type Node struct {
 	gateways   *gateways
 	cache      policy.Cache
 	counters   *policy.MemoryCounters
+	activity   activity
 
 	// of the home
 	directory   *identity.Directory
@@ -46,6 +47,7 @@ type Node struct {
 	resources   *resources.Resources
 	traffic     *traffic.Service
 	blobs       *blobserver.Server
+	authority   http.Handler
 
 	// of the others
 	replica       *identity.Replica
@@ -65,6 +67,7 @@ type Addresses struct {
 	Graph     string `json:"graph"`
 	Blob      string `json:"blob"`
 	DNS       string `json:"dns"` // host:port, UDP and TCP
+	Console   string `json:"console"`
 }
 
 // New checks a configuration.
@@ -241,7 +244,7 @@ func (n *Node) startPlane(ctx, run context.Context) error {
 		scopes = n.resources
 		authority = n.addresses.Authority + "/" + n.Home.TenantID
 	}
-	server, err := arm.NewServer(arm.ServerConfig{Providers: providers, Authoriser: n.authoriser(), Clock: n.Clock, Log: n.Log, Region: string(n.Region), AuthorizationURI: authority, Scopes: scopes})
+	server, err := arm.NewServer(arm.ServerConfig{Providers: providers, Authoriser: n.authoriser(), Clock: n.Clock, Log: n.Log, Region: string(n.Region), AuthorizationURI: authority, Scopes: scopes, Auditor: &n.activity})
 	if err != nil {
 		return err
 	}
@@ -249,7 +252,11 @@ func (n *Node) startPlane(ctx, run context.Context) error {
 	if err != nil {
 		return err
 	}
-	n.serve(n.plane, config, n.newPlacement(server, n.outbound))
+	plane := n.newPlacement(server, n.outbound)
+	n.serve(n.plane, config, plane)
+	if n.Home != nil {
+		return n.startConsole(plane, n.authority)
+	}
 	return nil
 }
 

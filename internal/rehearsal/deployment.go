@@ -134,7 +134,7 @@ func (d *Deployment) choosePorts() error {
 		udp  bool
 	}{{&d.GatewayPort, both, false}, {&d.BackendPort, []string{"127.0.0.1"}, false},
 		{&d.Primary.Ports.ARM, p, false}, {&d.Primary.Ports.Internal, p, false},
-		{&d.Standby.Ports.ARM, s, false}, {&d.Standby.Ports.Internal, s, false}, {&d.Standby.Ports.Authority, s, false}, {&d.Standby.Ports.Blob, s, false}, {&d.Standby.Ports.Traffic, s, true}} {
+		{&d.Standby.Ports.ARM, s, false}, {&d.Standby.Ports.Internal, s, false}, {&d.Standby.Ports.Authority, s, false}, {&d.Standby.Ports.Blob, s, false}, {&d.Standby.Ports.Traffic, s, true}, {&d.Standby.Ports.Console, s, false}} {
 		if *c.port != 0 && free(*c.port, c.on, c.udp) {
 			continue
 		}

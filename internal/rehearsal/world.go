@@ -128,6 +128,9 @@ func (w *World) endpoints(ready Ready, before Endpoints) Endpoints {
 	e := Endpoints{ARMURL: a.ARM, ARMAudience: "https://management.azure.com/", AuthorityURL: a.Authority, CAFile: w.ca.File(), TenantID: w.TenantID, SubscriptionID: w.SubscriptionID,
 		Location: string(PrimaryRegion), Gateways: map[string]Gateway{}, DNSAddr: a.DNS, TrafficName: TrafficName,
 		ClientSecret: before.ClientSecret, Automation: before.Automation, Storage: before.Storage}
+	if a.Console != "" {
+		e.ConsoleURL = &a.Console
+	}
 	if a.Graph != "" {
 		e.GraphURL = &a.Graph
 	}
