@@ -79,7 +79,7 @@ func writeJournal(t testing.TB, j *Journal, s *Source) (w *JournalWriter, stop f
 	}
 }
 
-func text(docs map[string][]byte) string {
+func flatText(docs map[string][]byte) string {
 	var b strings.Builder
 	for _, k := range slices.Sorted(maps.Keys(docs)) {
 		fmt.Fprintf(&b, "%s=%s\n", k, docs[k])
@@ -139,7 +139,7 @@ func TestJournalRestoresEveryRevision(t *testing.T) {
 				if err != nil {
 					t.Fatalf("revision %d: %v", r, err)
 				}
-				if got := text(c.Documents); got != want {
+				if got := flatText(c.Documents); got != want {
 					t.Fatalf("revision %d differs:\n%s", r, cmp.Diff(want, got))
 				}
 				tried++
