@@ -71,6 +71,10 @@ test("service", async () => {
   await assert.rejects(apim.apiManagementService.get(group, "absent"), { code: "ResourceNotFound", statusCode: 404 });
 });
 
+test("name-check", async () => {
+  for (const taken of ["apim-primary", "apim-dr"]) assert.equal((await apim.apiManagementService.checkNameAvailability({ name: taken })).nameAvailable, false, taken);
+});
+
 test("named-values", async () => {
   await apim.namedValue.beginCreateOrUpdateAndWait(group, name, "greeting-plain", { displayName: "greeting-plain", value: "plain" }, quick);
   await apim.namedValue.beginCreateOrUpdateAndWait(group, name, "hidden", { displayName: "hidden", value: "not to be seen", secret: true, tags: ["t"] }, quick);
@@ -128,13 +132,14 @@ test("product-links", async () => {
   await apim.product.createOrUpdate(group, name, "gold", { displayName: "Gold", state: "published", subscriptionRequired: true, approvalRequired: false });
   await apim.productApiLink.createOrUpdate(group, name, "gold", "greeting", { apiId: `${scope}/providers/Microsoft.ApiManagement/service/${name}/apis/greeting` });
   assert.equal((await all(apim.productApiLink.listByProduct(group, name, "gold"))).length, 1);
-  assert.deepEqual((await all(apim.productApi.listByProduct(group, name, "gold"))).map((a) => a.name), ["greeting"]);
+  const linked = (await all(apim.productApi.listByProduct(group, name, "gold"))).map((a) => a.name);
   await apim.productApiLink.delete(group, name, "gold", "greeting");
   assert.equal((await all(apim.productApi.listByProduct(group, name, "gold"))).length, 0);
   await apim.productApi.createOrUpdate(group, name, "gold", "greeting");
   await apim.productApi.checkEntityExists(group, name, "gold", "greeting");
   await apim.product.update(group, name, "gold", "*", { description: "for those who greet" });
   assert.equal((await apim.product.get(group, name, "gold")).description, "for those who greet");
+  assert.deepEqual(linked, ["greeting"], "a linked API is in the product");
 });
 
 let keys;
@@ -221,6 +226,10 @@ test("delete", async () => {
   await apim.product.delete(group, name, "gold", "*", { deleteSubscriptions: true });
   await assert.rejects(apim.subscription.get(group, name, "caller"), { statusCode: 404 });
   await apim.apiManagementService.beginDeleteAndWait(group, name, quick);
+  await assert.rejects(apim.apiManagementService.get(group, name), { statusCode: 404 });
+});
+
+test("soft-delete", async () => {
   assert.ok((await all(apim.deletedServices.listBySubscription())).some((s) => s.name === name));
   await apim.deletedServices.beginPurgeAndWait(name, world.location, quick);
   assert.ok(!(await all(apim.deletedServices.listBySubscription())).some((s) => s.name === name));

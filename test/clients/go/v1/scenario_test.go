@@ -62,9 +62,9 @@ func live(t *testing.T, style world.Style, short string) {
 	for _, step := range []struct {
 		name string
 		do   func(*testing.T)
-	}{{"sign-in", s.signIn}, {"resource-group", s.resourceGroup}, {"roles", s.roles}, {"service", s.service}, {"named-values", s.namedValues}, {"api-import", s.importAPI},
+	}{{"sign-in", s.signIn}, {"resource-group", s.resourceGroup}, {"roles", s.roles}, {"service", s.service}, {"name-check", s.nameCheck}, {"named-values", s.namedValues}, {"api-import", s.importAPI},
 		{"operations", s.operations}, {"policies", s.policies}, {"revisions-releases", s.revisions}, {"product-links", s.products}, {"subscription-keys", s.subscriptionKeys},
-		{"gateway-call", s.callGateway}, {"tags-version-sets", s.tags}, {"backup-restore", s.backupRestore}, {"traffic", s.traffic}, {"storage-blob", s.blobs}, {"delete", s.remove}} {
+		{"gateway-call", s.callGateway}, {"tags-version-sets", s.tags}, {"backup-restore", s.backupRestore}, {"traffic", s.traffic}, {"storage-blob", s.blobs}, {"delete", s.remove}, {"soft-delete", s.softDelete}} {
 		t.Run(step.name, step.do)
 	}
 }
@@ -216,9 +216,6 @@ func (s *scenario) service(t *testing.T) {
 	free, err := c.CheckNameAvailability(t.Context(), apim.ServiceCheckNameAvailabilityParameters{Name: &s.name}, nil)
 	must(t, err)
 	is(t, "nameAvailable", free.NameAvailable, true)
-	taken, err := c.CheckNameAvailability(t.Context(), apim.ServiceCheckNameAvailabilityParameters{Name: to.Ptr("apim-primary")}, nil)
-	must(t, err)
-	is(t, "nameAvailable of apim-primary", taken.NameAvailable, false)
 	poller, err := c.BeginCreateOrUpdate(t.Context(), s.name, s.name, apim.ServiceResource{Location: &s.Location,
 		SKU:        &apim.ServiceSKUProperties{Name: to.Ptr(apim.SKUTypeDeveloper), Capacity: to.Ptr[int32](1)},
 		Properties: &apim.ServiceProperties{PublisherEmail: to.Ptr("a@clients.example"), PublisherName: to.Ptr("Clients")}}, nil)
@@ -241,6 +238,14 @@ func (s *scenario) service(t *testing.T) {
 	}
 	_, err = c.Get(t.Context(), s.name, "absent", nil)
 	wantError(t, err, 404, "ResourceNotFound")
+}
+
+func (s *scenario) nameCheck(t *testing.T) {
+	for _, taken := range []string{"apim-primary", "apim-dr"} {
+		a, err := s.apim.NewServiceClient().CheckNameAvailability(t.Context(), apim.ServiceCheckNameAvailabilityParameters{Name: &taken}, nil)
+		must(t, err)
+		is(t, "nameAvailable of "+taken, a.NameAvailable, false)
+	}
 }
 
 func (s *scenario) namedValues(t *testing.T) {
@@ -490,8 +495,11 @@ func (s *scenario) remove(t *testing.T) {
 	done[apim.ServiceClientDeleteResponse](t)(s.apim.NewServiceClient().BeginDelete(t.Context(), s.name, s.name, nil))
 	_, err = s.apim.NewServiceClient().Get(t.Context(), s.name, s.name, nil)
 	wantError(t, err, 404, "")
+}
+
+func (s *scenario) softDelete(t *testing.T) {
 	gone := s.apim.NewDeletedServicesClient()
-	_, err = gone.GetByName(t.Context(), s.name, s.Location, nil)
+	_, err := gone.GetByName(t.Context(), s.name, s.Location, nil)
 	must(t, err)
 	done[apim.DeletedServicesClientPurgeResponse](t)(gone.BeginPurge(t.Context(), s.name, s.Location, nil))
 	_, err = gone.GetByName(t.Context(), s.name, s.Location, nil)
