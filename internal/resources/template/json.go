@@ -240,7 +240,7 @@ func (r *jsonReader) escape(b *strings.Builder) error {
 	return nil
 }
 
-// hex reads \uXXXX.
+// hex reads \u and its four digits.
 func (r *jsonReader) hex(at int) (rune, bool) {
 	if at+6 > len(r.text) || r.text[at:at+2] != `\u` {
 		return 0, false
