@@ -136,7 +136,7 @@ func (m *machine) give() {
 func (m *machine) giveUp(why string) {
 	m.record(Fact{Kind: GaveUp, Service: m.Run.To, Note: why})
 	m.Run.Step = Over
-	m.Open = true
+	m.Open, m.Watching[m.Holder] = true, false
 }
 
 // timely is whether a failover that nobody asked for still has its reason.
