@@ -112,13 +112,13 @@ func advise(o overviewPage, now time.Time) []advice {
 		for _, e := range p.Endpoints {
 			switch {
 			case e.Health.Override == "Down" || e.Health.Override == "Up":
-				warn = append(warn, advice{"warn", fmt.Sprintf("%s of %s goes by a person's word (%s), not by what is measured.", e.Name, name, strings.ToLower(e.State())), e.Path() + "/measure", "End the override"})
+				warn = append(warn, advice{"warn", fmt.Sprintf("The endpoint %s of %s goes by a person's word (%s), not by what is measured.", e.Name, name, strings.ToLower(e.State())), e.Path() + "/measure", "End the override"})
 			case e.Properties.Drain == "Enabled":
-				warn = append(warn, advice{"warn", fmt.Sprintf("%s of %s is drained.", e.Name, name), e.Path() + "/end-drain", "End the drain"})
+				warn = append(warn, advice{"warn", fmt.Sprintf("The endpoint %s of %s is drained.", e.Name, name), e.Path() + "/end-drain", "End the drain"})
 			case e.Health.KeptOut:
-				warn = append(warn, advice{"warn", fmt.Sprintf("%s has recovered and is kept out of %s. Restore it from a backup of the side that serves, then let it back.", e.Name, name), e.Path() + "/failback", "Let " + e.Name + " back"})
+				warn = append(warn, advice{"warn", fmt.Sprintf("The endpoint %s has recovered and is kept out of %s. Restore it from a backup of the side that serves, then let it back.", e.Name, name), e.Path() + "/failback", "Let " + e.Name + " back"})
 			case e.Health.Status == "Degraded":
-				bad = append(bad, advice{"bad", fmt.Sprintf("%s of %s does not answer its probes. Clients are not sent there while another endpoint is well.", e.Name, name), p.Path(), "See the probes"})
+				bad = append(bad, advice{"bad", fmt.Sprintf("The endpoint %s of %s does not answer its probes. Clients are not sent there while another endpoint is well.", e.Name, name), p.Path(), "See the probes"})
 			}
 		}
 	}

@@ -1,10 +1,14 @@
-// Drives the console of a running world (`tandem up`) as a person does: signs in, walks all pages, changes something, and
-// looks with axe for faults of accessibility. It leaves pictures in out/, and with --pictures in docs/pictures.
+// Drives the console of a world (`tandem up`) as a person does: signs in, walks all pages, changes something, and looks with
+// axe for faults of accessibility. It leaves pictures in out/, and with --pictures those of docs/console.md in docs/pictures.
 //
-//   node walk.mjs --endpoints DIR/endpoints.json [--pictures]
+//   node walk.mjs [--tandem PROGRAM | --endpoints DIR/endpoints.json] [--pictures]
+//
+// Without --endpoints it starts a world of its own, and ends it.
 //
 // The exit code is 0 where all held, 1 where something did not, 77 where a part is not installed.
-import { readFileSync, mkdirSync, existsSync } from "node:fs";
+import { readFileSync, mkdirSync, mkdtempSync, rmSync, existsSync } from "node:fs";
+import { spawn } from "node:child_process";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import assert from "node:assert/strict";
@@ -23,9 +27,22 @@ try {
 }
 
 const flag = (name) => { const i = process.argv.indexOf(name); return i < 0 ? undefined : process.argv[i + 1] ?? ""; };
-const world = JSON.parse(readFileSync(flag("--endpoints") ?? "tandem-data/endpoints.json", "utf8"));
-const out = process.argv.includes("--pictures") ? join(here, "../../docs/pictures") : join(here, "out");
-mkdirSync(out, { recursive: true });
+const pictures = process.argv.includes("--pictures");
+let endpoints = flag("--endpoints"), end = async () => {};
+if (!endpoints) {
+  const program = flag("--tandem") ?? "tandem", dir = mkdtempSync(join(tmpdir(), "tandem-console-"));
+  const child = spawn(program, ["up", "--dir", dir, "--json"], { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((done) => { child.on("exit", done); child.on("error", (e) => { console.log(`${program} cannot be started: ${e.message}`); done(); }); });
+  end = async () => { child.kill("SIGINT"); await ended; rmSync(dir, { recursive: true, force: true }); };
+  const up = await Promise.race([ended.then(() => false), new Promise((done) => child.stdout.once("data", () => done(true)))]);
+  if (!up) { rmSync(dir, { recursive: true, force: true }); process.exit(1); }
+  endpoints = join(dir, "endpoints.json");
+}
+const world = JSON.parse(readFileSync(endpoints, "utf8"));
+const out = join(here, "out"), docs = join(here, "../../docs/pictures");
+// Those that docs/console.md shows.
+const shown = ["overview", "overview-switched", "profile", "take-out", "backup", "api"];
+mkdirSync(pictures ? docs : out, { recursive: true });
 
 // The deployment has its own authority; the browser is told to take its certificates. Nothing else is relaxed.
 const browser = await chromium.launch({ executablePath: chromiumAt, args: ["--no-sandbox", "--disable-gpu"] });
@@ -53,7 +70,7 @@ async function look(page, name) {
   await page.setViewportSize({ width: 360, height: 800 });
   const wide = await page.evaluate(() => document.documentElement.scrollWidth);
   if (wide > 360) faults.push(`${name}: is ${wide} pixels wide where 360 are`);
-  if (!process.argv.includes("--pictures")) await page.screenshot({ path: join(out, name + "-narrow.png"), fullPage: true });
+  if (!pictures) await page.screenshot({ path: join(out, name + "-narrow.png"), fullPage: true });
   await page.setViewportSize({ width: 1200, height: 900 });
   for (const scheme of ["dark", "light"]) {
     await page.emulateMedia({ colorScheme: scheme });
@@ -61,9 +78,9 @@ async function look(page, name) {
     for (const v of result.violations) {
       if (["serious", "critical"].includes(v.impact)) faults.push(`${name} (${scheme}): ${v.id}: ${v.help}: ${v.nodes.slice(0, 3).map((n) => n.target + " " + n.any.map((a) => a.message)).join(" | ")}`);
     }
-    if (!process.argv.includes("--pictures")) await page.screenshot({ path: join(out, `${name}-${scheme}.png`), fullPage: true });
+    if (!pictures) await page.screenshot({ path: join(out, `${name}-${scheme}.png`), fullPage: true });
   }
-  if (process.argv.includes("--pictures")) await page.screenshot({ path: join(out, name + ".png") });
+  if (pictures && shown.includes(name)) await page.screenshot({ path: join(docs, `console-${name}.png`) });
 }
 
 async function step(name, does) {
@@ -77,12 +94,11 @@ sizes.on("Network.loadingFinished", (e) => { transferred += e.encodedDataLength;
 
 await step("a wrong secret is refused", async () => {
   await signIn(page, world.client_id, "wrong");
-  await page.waitForSelector("[role=alert]:text('does not take this client id')");
+  await page.waitForSelector("[role=alert]:has-text('does not take this client id')");
   await look(page, "sign-in");
 });
 await step("sign in and see the overview", async () => {
-  transferred = 0;
-  await signIn(page, world.client_id, world.client_secret);
+  await signIn(page, world.client_id, world.client_secret); // with what the sign-in page loaded before
   await page.waitForSelector("h1:text('Overview')");
   await page.waitForSelector(".region.serving:has-text('centralindia')");
   await page.waitForSelector("#newest-backup");
@@ -190,6 +206,7 @@ await step("the automation's role does not show the activity", async () => {
 });
 
 await browser.close();
+await end();
 for (const f of faults) console.log("FAULT " + f);
 console.log(faults.length ? `${faults.length} faults` : "all held");
 process.exit(faults.length ? 1 : 0);

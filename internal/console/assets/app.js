@@ -59,7 +59,7 @@ function draw() {
   plot = new uPlot({
     width: at.clientWidth, height: 220, tzDate: (ts) => uPlot.tzDate(new Date(ts * 1000), "UTC"),
     scales: { y: { range: (_, __, max) => [0, Math.max(1, max * 1.15)] } },
-    axes: [axis, { ...axis, values: (_, v) => v.map((x) => x + " ms"), size: 64 }],
+    axes: [{ ...axis, values: (_, v) => v.map((t) => new Date(t * 1000).toISOString().slice(11, 19)), space: 90 }, { ...axis, values: (_, v) => v.map((x) => x + " ms"), size: 64 }],
     series: [{ label: "UTC", value: "{HH}:{mm}:{ss}" }, ...[...lines.keys()].map((name, i) => ({
       label: name, stroke: c.lines[i % 4], width: 2, dash: dash[i % 4], points: { show: false },
       value: (_, v) => v == null ? "–" : v.toFixed(1) + " ms",
