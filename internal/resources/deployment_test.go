@@ -265,3 +265,18 @@ func docs(w *world, prefix string) iter.Seq[[]byte] {
 		}
 	}
 }
+
+// TestBlobServiceInTemplates takes the settings that templates write where they ask for nothing, and refuses others.
+func TestBlobServiceInTemplates(t *testing.T) {
+	w, _ := deployWorld(t)
+	account := "/subscriptions/" + subscriptionID + "/resourceGroups/rg1/providers/Microsoft.Storage/storageAccounts/plain1"
+	if status, answer := w.send("PUT", account+"?api-version=2023-01-01", `{"location": "centralindia", "kind": "StorageV2", "sku": {"name": "Standard_LRS"}}`); status >= 300 {
+		t.Fatal(status, answer)
+	}
+	for body, want := range map[string]int{`{}`: 200, `{"properties": {"cors": {"corsRules": []}, "deleteRetentionPolicy": {"enabled": false}}}`: 200,
+		`{"properties": {"deleteRetentionPolicy": {"enabled": true, "days": 7}}}`: 409} {
+		if status, answer := w.send("PUT", account+"/blobServices/default?api-version=2023-01-01", body); status != want {
+			t.Errorf("%s is answered with %d %s", body, status, answer)
+		}
+	}
+}

@@ -74,6 +74,7 @@ func (p storage) Routes() []arm.Route {
 		{Method: http.MethodPost, Pattern: one + "/listKeys", Handler: p.listKeys},
 		{Method: http.MethodPost, Pattern: one + "/regenerateKey", Handler: p.regenerateKey},
 		{Method: http.MethodGet, Pattern: one + "/blobServices/default", Handler: p.blobService},
+		{Method: http.MethodPut, Pattern: one + "/blobServices/default", Handler: p.putBlobService},
 		{Method: http.MethodGet, Pattern: containers, Handler: p.listContainers},
 		{Method: http.MethodGet, Pattern: containers + "/{containerName}", Handler: p.getContainer},
 		{Method: http.MethodPut, Pattern: containers + "/{containerName}", Handler: p.putContainer},
