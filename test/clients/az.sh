@@ -30,11 +30,13 @@ runs() { # runs COMMAND...: az can run it; false where its own code breaks
   local said
   said=$("$@" 2>&1) || ! grep -q '^Traceback' <<<"$said"
 }
-or_put() { # or_put PATH BODY COMMAND...: the command, or a PUT where az itself breaks
+or_rest() { # or_rest METHOD PATH BODY COMMAND...: the command, or a plain call where az itself breaks
   local said
-  if said=$("${@:3}" 2>&1); then echo "$said"; return; fi
-  echo "$said" >&2
-  grep -q '^Traceback' <<<"$said" && rest put "$1" "$2"
+  if said=$("${@:4}" 2>&1); then return; fi
+  grep -q '^Traceback' <<<"$said" || { echo "$said" >&2; return 1; }
+  local headers=()
+  [ "$1" = put ] || headers=(--headers 'If-Match=*')
+  rest "$1" "$2" "$3" "${headers[@]}"
 }
 until_status() { # until_status STATUS URL [HEADER]: prints the body
   local code body end=$((SECONDS + 5))
@@ -95,13 +97,14 @@ name_check() { # a name is taken everywhere
   is "$(az apim check-name -n apim-dr --query nameAvailable -o tsv)" false
 }
 named_values() {
-  or_put "$(service /namedValues/greeting-plain)" '{"properties": {"displayName": "greeting-plain", "value": "plain"}}' \
+  or_rest put "$(service /namedValues/greeting-plain)" '{"properties": {"displayName": "greeting-plain", "value": "plain"}}' \
     az apim nv create "${in[@]}" --named-value-id greeting-plain --display-name greeting-plain --value plain
-  or_put "$(service /namedValues/hidden)" '{"properties": {"displayName": "hidden", "value": "not to be seen", "secret": true, "tags": ["t"]}}' \
+  or_rest put "$(service /namedValues/hidden)" '{"properties": {"displayName": "hidden", "value": "not to be seen", "secret": true, "tags": ["t"]}}' \
     az apim nv create "${in[@]}" --named-value-id hidden --display-name hidden --value 'not to be seen' --secret true --tags t
   is "$(az apim nv show "${in[@]}" --named-value-id hidden --query value -o tsv)" ''
   is "$(az apim nv show-secret "${in[@]}" --named-value-id hidden --query value -o tsv)" 'not to be seen'
-  az apim nv update "${in[@]}" --named-value-id greeting-plain --value changed
+  or_rest patch "$(service /namedValues/greeting-plain)" '{"properties": {"value": "changed"}}' \
+    az apim nv update "${in[@]}" --named-value-id greeting-plain --value changed
   is "$(az apim nv show "${in[@]}" --named-value-id greeting-plain --query value -o tsv)" changed
   is "$(az apim nv list "${in[@]}" --query 'length(@)' -o tsv)" 2
 }
@@ -116,8 +119,11 @@ api_import() {
 }
 operations() {
   is "$(az apim api operation list "${in[@]}" --api-id greeting --query 'length(@)' -o tsv)" 2
-  az apim api operation create "${in[@]}" --api-id greeting --operation-id wave --display-name Wave --method POST --url-template '/wave/{hand}' --template-parameters name=hand type=string required=true
-  is "$(az apim api operation update "${in[@]}" --api-id greeting --operation-id wave --display-name 'Wave back' --query displayName -o tsv)" 'Wave back'
+  or_rest put "$(service /apis/greeting/operations/wave)" '{"properties": {"displayName": "Wave", "method": "POST", "urlTemplate": "/wave/{hand}", "templateParameters": [{"name": "hand", "type": "string", "required": true}]}}' \
+    az apim api operation create "${in[@]}" --api-id greeting --operation-id wave --display-name Wave --method POST --url-template '/wave/{hand}' --template-parameters name=hand type=string required=true
+  or_rest patch "$(service /apis/greeting/operations/wave)" '{"properties": {"displayName": "Wave back"}}' \
+    az apim api operation update "${in[@]}" --api-id greeting --operation-id wave --display-name 'Wave back'
+  is "$(az apim api operation show "${in[@]}" --api-id greeting --operation-id wave --query displayName -o tsv)" 'Wave back'
   az apim api operation delete "${in[@]}" --api-id greeting --operation-id wave
   refused NotFound az apim api operation show "${in[@]}" --api-id greeting --operation-id wave
 }
@@ -129,14 +135,16 @@ policies() { # az apim has no verbs for policies
   refused ValidationError rest put "$(service /apis/greeting/policies/policy)" '{"properties": {"format": "rawxml", "value": "<policies><inbound><no-such /></inbound></policies>"}}'
 }
 revisions_releases() {
-  az apim api revision create "${in[@]}" --api-id greeting --api-revision 2 --api-revision-description second
+  or_rest put "$(service '/apis/greeting;rev=2')" "{\"properties\": {\"sourceApiId\": \"$(service /apis/greeting)\", \"path\": \"greeting\", \"apiRevisionDescription\": \"second\"}}" \
+    az apim api revision create "${in[@]}" --api-id greeting --api-revision 2 --api-revision-description second
   is "$(az apim api revision list "${in[@]}" --api-id greeting --query 'length(@)' -o tsv)" 2
-  az apim api release create "${in[@]}" --api-id greeting --release-id r2 --api-revision 2 --notes 'second is current'
+  or_rest put "$(service /apis/greeting/releases/r2)" "{\"properties\": {\"apiId\": \"$(service '/apis/greeting;rev=2')\", \"notes\": \"second is current\"}}" \
+    az apim api release create "${in[@]}" --api-id greeting --release-id r2 --api-revision 2 --notes 'second is current'
   is "$(az apim api show "${in[@]}" --api-id greeting --query apiRevision -o tsv)" 2
   is "$(az apim api release list "${in[@]}" --api-id greeting --query 'length(@)' -o tsv)" 1
 }
 product_links() {
-  or_put "$(service /products/gold)" '{"properties": {"displayName": "Gold", "state": "published", "subscriptionRequired": true}}' \
+  or_rest put "$(service /products/gold)" '{"properties": {"displayName": "Gold", "state": "published", "subscriptionRequired": true}}' \
     az apim product create "${in[@]}" --product-id gold --product-name Gold --state published --subscription-required true
   rest put "$(service /products/gold/apiLinks/greeting)" "{\"properties\": {\"apiId\": \"$(service /apis/greeting)\"}}"
   local linked
@@ -144,7 +152,9 @@ product_links() {
   rest delete "$(service /products/gold/apiLinks/greeting)"
   az apim product api add "${in[@]}" --product-id gold --api-id greeting
   az apim product api check "${in[@]}" --product-id gold --api-id greeting
-  is "$(az apim product update "${in[@]}" --product-id gold --description 'for those who greet' --query description -o tsv)" 'for those who greet'
+  or_rest patch "$(service /products/gold)" '{"properties": {"description": "for those who greet"}}' \
+    az apim product update "${in[@]}" --product-id gold --description 'for those who greet'
+  is "$(az apim product show "${in[@]}" --product-id gold --query description -o tsv)" 'for those who greet'
   is "$linked" 1
 }
 subscription_keys() { # az apim has no verbs for subscriptions
@@ -168,8 +178,10 @@ tags_version_sets() {
   rest put "$(service /tags/warm)" '{"properties": {"displayName": "warm"}}'
   rest put "$(service /apis/greeting/tags/warm)"
   is "$(rest get "$(service /apis/greeting/tags)" '' --query 'length(value)' -o tsv)" 1
-  az apim api versionset create "${in[@]}" --version-set-id greetings --display-name Greetings --versioning-scheme Segment
-  az apim api create "${in[@]}" --api-id greeting-v2 --display-name 'Greeting 2' --path greetings --api-version v2 --api-version-set-id greetings --protocols https
+  or_rest put "$(service /apiVersionSets/greetings)" '{"properties": {"displayName": "Greetings", "versioningScheme": "Segment"}}' \
+    az apim api versionset create "${in[@]}" --version-set-id greetings --display-name Greetings --versioning-scheme Segment
+  or_rest put "$(service /apis/greeting-v2)" "{\"properties\": {\"displayName\": \"Greeting 2\", \"path\": \"greetings\", \"apiVersion\": \"v2\", \"apiVersionSetId\": \"$(service /apiVersionSets/greetings)\", \"protocols\": [\"https\"]}}" \
+    az apim api create "${in[@]}" --api-id greeting-v2 --display-name 'Greeting 2' --path greetings --api-version v2 --api-version-set-id greetings --protocols https
   is "$(az apim api show "${in[@]}" --api-id greeting-v2 --query apiVersion -o tsv)" v2
   refused '.' az apim api versionset delete "${in[@]}" --version-set-id greetings
   az apim api delete "${in[@]}" --api-id greeting-v2 --delete-revisions true -y
@@ -231,7 +243,7 @@ storage_blob() {
   rm -r "$folder"
   return $status
 }
-deployment() { # a template, as az sends it
+deployment() { # a template, as az sends it: with comments, pasted into JSON as it is
   local template status=0
   template=$(mktemp)
   cat >"$template" <<'T'
