@@ -284,6 +284,9 @@ func integer(v any) int64 {
 	return i
 }
 
+// longestDuration is more than any setting needs, and far from the end of what a time.Duration can hold.
+const longestDuration = 10 * 365 * 24 * time.Hour
+
 // ParseDuration reads an ISO 8601 duration of days, hours, minutes and seconds, "PT1M30S".
 func ParseDuration(s string) (time.Duration, error) {
 	bad := fmt.Errorf("%q is not a duration such as PT1M", s)
@@ -305,6 +308,9 @@ func ParseDuration(s string) (time.Duration, error) {
 		}
 		f, err := time.ParseDuration(rest[:end] + "s")
 		if err != nil || f < 0 {
+			return 0, bad
+		}
+		if f.Seconds() > longestDuration.Seconds()/units[rest[end]].Seconds() {
 			return 0, bad
 		}
 		total += time.Duration(f.Seconds() * float64(units[rest[end]]))

@@ -19,7 +19,7 @@ type Front struct {
 
 // NewFront makes a front for g. drain is how long requests may take when the front stops.
 func NewFront(g *Gateway, drain time.Duration) *Front {
-	return &Front{g: g, server: http1.NewServer(http1.Config{Handler: handler{g}, Clock: g.clock, Timeouts: http1.Timeouts{Drain: drain},
+	return &Front{g: g, server: http1.NewServer(http1.Config{Handler: handler{g}, Clock: g.clock, Refused: g.metrics.unmatched.count, Timeouts: http1.Timeouts{Drain: drain},
 		Report: func(err error) { g.Log.Error("the gateway's front", "service", g.Service, "error", err) }})}
 }
 
