@@ -150,11 +150,8 @@ func clean(k *apim.Kind, ids []string, in map[string]any) map[string]any {
 			}
 		}
 	case textual(k):
-		if props["format"] == nil {
-			props["format"] = "xml"
-		}
 		// The same policy in both formats compares as one; which it was written in is no difference.
-		if value, ok := props["value"].(string); ok && props["format"] == "xml" {
+		if value, ok := props["value"].(string); ok {
 			if d, err := markup.Read(value); err == nil {
 				props["value"] = d.Write(markup.RawXML)
 			}

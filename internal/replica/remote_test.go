@@ -67,6 +67,7 @@ func (checker) Rewrite(text, format string) (string, error) {
 type plane struct {
 	t        testing.TB
 	provider *apim.Provider
+	ops      *arm.Operations
 	server   *httptest.Server
 	http     *http.Client
 	mu       sync.Mutex
@@ -84,6 +85,7 @@ func newPlane(t testing.TB, s store.Store) *plane {
 	p := &plane{t: t}
 	log := slog.New(slog.DiscardHandler)
 	ops := arm.NewOperations(arm.OperationsConfig{Store: rm.OperationStore(s, "operations/"), Clock: tandem.SystemClock{}, Log: log, Runner: "test", Region: "west", RetryAfter: time.Millisecond})
+	p.ops = ops
 	p.provider = apim.New(apim.Config{Store: s, Sealer: sealer, Clock: tandem.SystemClock{}, Log: log, Region: "westeurope", Operations: ops, Policies: checker{},
 		URLs: func(name string) apim.URLs { return apim.URLs{Gateway: "https://" + name + ".test"} }})
 	handler, err := arm.NewServer(arm.ServerConfig{Providers: []arm.Provider{p.provider}, Authoriser: everyone{}, Clock: tandem.SystemClock{}, Log: log, Region: "westeurope", Rates: arm.Rates{}})

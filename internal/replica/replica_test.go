@@ -122,7 +122,7 @@ func sample() []document {
 		{"apis.releases", []string{"Echo", "r1"}, map[string]any{"apiId": "/apis/Echo;rev=2", "notes": "second"}, nil},
 		{"products", []string{"plus"}, map[string]any{"displayName": "Plus"}, nil},
 		{"products.apis", []string{"plus", "Echo"}, map[string]any{}, nil},
-		{"subscriptions", []string{"acme"}, map[string]any{"scope": "/products/plus", "state": "active"}, map[string]any{"primaryKey": "k1", "secondaryKey": "k2"}},
+		{"subscriptions", []string{"acme"}, map[string]any{"scope": "/products/plus", "state": "active"}, map[string]any{"primaryKey": "key-one-of-acme", "secondaryKey": "k2"}},
 		{"loggers", []string{"hub"}, map[string]any{"loggerType": "azureEventHub"}, map[string]any{"credentials": map[string]any{"connectionString": "secret", "name": "hub"}}},
 		{"workspaces", []string{"team"}, map[string]any{"displayName": "Team"}, nil},
 		{"apiroots", []string{"team", "Echo"}, map[string]any{"current": "1"}, nil},
@@ -144,7 +144,7 @@ func capture(t *testing.T, s *apim.Service) []snapshot.Resource {
 	if _, err := Capture(t.Context(), s, record, "centralindia", tandem.SystemClock{}, &file, []age.Recipient{id.Recipient()}); err != nil {
 		t.Fatal(err)
 	}
-	if bytes.Contains(file.Bytes(), []byte("k1")) {
+	if bytes.Contains(file.Bytes(), []byte("key-one-of-acme")) {
 		t.Error("the file has a key in the open")
 	}
 	m, all, err := load(t.Context(), &file, []age.Identity{id})

@@ -99,9 +99,14 @@ func Apply(ctx context.Context, s *apim.Service, owner, reason string, all []sna
 		return nil, err
 	}
 	if err := s.Space.Lock(ctx, owner, reason); err != nil {
+		if tandem.KindOf(err) == tandem.Unavailable { // the lock may have been taken, and its answer lost
+			if undo := unlock(ctx, s, owner); tandem.KindOf(undo) != tandem.Locked {
+				err = errors.Join(err, undo)
+			}
+		}
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, s.Space.Unlock(context.WithoutCancel(ctx), owner)) }()
+	defer func() { err = errors.Join(err, unlock(ctx, s, owner)) }()
 	stage, err := s.Space.Stage(ctx, owner, func(yield func(store.Write, error) bool) {
 		for _, r := range all {
 			if r.Path == "" {
@@ -133,7 +138,7 @@ func Apply(ctx context.Context, s *apim.Service, owner, reason string, all []sna
 	if err != nil {
 		return nil, err
 	}
-	rev, err := stage.Swap(ctx)
+	rev, err := swap(ctx, s, stage)
 	if err != nil {
 		return nil, errors.Join(err, stage.Discard(ctx))
 	}
@@ -143,7 +148,42 @@ func Apply(ctx context.Context, s *apim.Service, owner, reason string, all []sna
 		_, back := s.Space.Rollback(ctx, owner, before.Active)
 		return nil, errors.Join(fmt.Errorf("the new generation was not served in time, and the old one serves again: %w", err), back)
 	}
-	return problems, dropOld(ctx, s.Space, before.Active)
+	if err := dropOld(ctx, s.Space, before.Active); err != nil { // the restore is done; what is left over costs space
+		problems = append(problems, gateway.Problem{Message: fmt.Sprintf("an older generation could not be deleted, and the next restore does it: %v", err)})
+	}
+	return problems, nil
+}
+
+// swap swaps, and asks again where the answer was lost: only then is it known which generation serves.
+func swap(ctx context.Context, s *apim.Service, stage *store.Stage) (rev tandem.Revision, err error) {
+	pause := 100 * time.Millisecond
+	for try := 1; ; try++ {
+		if rev, err = stage.Swap(ctx); tandem.KindOf(err) != tandem.Unavailable || try == unlockTries {
+			return rev, err
+		}
+		if err := s.Clock.Sleep(ctx, pause); err != nil {
+			return 0, err
+		}
+		pause *= 2
+	}
+}
+
+// unlockTries is how often a lock is taken off while the store does not answer: one that stays would keep the service from
+// being written until the process starts anew.
+const unlockTries = 6
+
+func unlock(ctx context.Context, s *apim.Service, owner string) (err error) {
+	ctx = context.WithoutCancel(ctx)
+	pause := 100 * time.Millisecond
+	for try := 1; ; try++ {
+		if err = s.Space.Unlock(ctx, owner); tandem.KindOf(err) != tandem.Unavailable || try == unlockTries {
+			return err
+		}
+		if err := s.Clock.Sleep(ctx, pause); err != nil {
+			return err
+		}
+		pause *= 2
+	}
 }
 
 // dropOld deletes kept generations older than the one that served until now, which stays for an instant undo.
