@@ -11,9 +11,11 @@ run:
 build:
 	$(GO) build -trimpath -ldflags="-s -w" -o bin/tandem ./cmd/tandem
 
-# All tests: those that need only Go, with the race detector, and those that need installed parts.
+# All tests: with the race detector, which explores a smaller model of the failover, so that is run without it too; then the
+# rehearsal.
 test: lint
-	$(GO) test -race ./...
+	$(GO) test -race -timeout 30m ./...
+	$(GO) test ./internal/failover
 	$(GO) run ./cmd/tandem rehearse --json
 
 # The tests that need only Go.

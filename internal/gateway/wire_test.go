@@ -42,7 +42,7 @@ func identity(t *testing.T, name string, until time.Time) (*tls.Certificate, str
 	if err != nil {
 		t.Fatal(err)
 	}
-	template := &x509.Certificate{SerialNumber: big.NewInt(time.Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
+	template := &x509.Certificate{SerialNumber: big.NewInt((tandem.SystemClock{}).Now().UnixNano()), Subject: pkix.Name{CommonName: name}, DNSNames: []string{name}, NotBefore: until.Add(-48 * time.Hour), NotAfter: until,
 		KeyUsage: x509.KeyUsageDigitalSignature | x509.KeyUsageCertSign, IsCA: true, BasicConstraintsValid: true, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth, x509.ExtKeyUsageClientAuth}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}}
 	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
@@ -138,7 +138,7 @@ func get(t *testing.T, c *http.Client, url string, header ...string) (*http.Resp
 // TLS, all changed while connections are served.
 func TestHostnames(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	soon := time.Now().Add(24 * time.Hour)
+	soon := (tandem.SystemClock{}).Now().Add(24 * time.Hour)
 	own, _ := identity(t, "own.example", soon)
 	_, shop := identity(t, "shop.example", soon)
 	_, mutual := identity(t, "mutual.example", soon)
@@ -192,7 +192,7 @@ func TestDetailedStatus(t *testing.T) {
 	defer goleak.VerifyNone(t)
 	backend := httptest.NewServer(http.NotFoundHandler())
 	defer backend.Close()
-	own, _ := identity(t, "own.example", time.Now().Add(24*time.Hour))
+	own, _ := identity(t, "own.example", (tandem.SystemClock{}).Now().Add(24*time.Hour))
 	docs := append(anAPI("a", "a", "x", true), doc("subscriptions", []string{"s"}, map[string]any{"scope": "/apis", "state": "active"}, "primaryKey", "k"),
 		doc("backends", []string{"up"}, map[string]any{"url": backend.URL, "type": "Single"}), doc("backends", []string{"down"}, map[string]any{"url": "http://127.0.0.1:1", "type": "Single"}))
 	s := serve(t, own, func(c *Config) { c.ProbeToken = "token" }, docs...)
@@ -216,7 +216,7 @@ func TestDetailedStatus(t *testing.T) {
 	if d.FullDetail == nil || d.Revision < 1 || len(d.Listeners) != 1 || len(d.Certificates) != 1 || len(d.Backends) != 2 || d.Backends[0].Reachable || !d.Backends[1].Reachable {
 		t.Errorf("a probe sees %+v", d.FullDetail)
 	}
-	expired, _ := identity(t, "old.example", time.Now().Add(-time.Hour))
+	expired, _ := identity(t, "old.example", (tandem.SystemClock{}).Now().Add(-time.Hour))
 	get2 := GetCertificate(func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return expired, nil })
 	s.g.own.Store(&get2)
 	if d := s.g.Detail(t.Context(), true); d.Certificate != "it has ended" {
@@ -238,7 +238,7 @@ func (broken) Open(string, []byte) ([]byte, error) { return nil, fmt.Errorf("ano
 // authorities.
 func TestBackendTLS(t *testing.T) {
 	defer goleak.VerifyNone(t)
-	soon := time.Now().Add(24 * time.Hour)
+	soon := (tandem.SystemClock{}).Now().Add(24 * time.Hour)
 	_, client := identity(t, "client", soon)
 	server, _ := identity(t, "backend.example", soon)
 	backend := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -417,7 +417,7 @@ func TestGRPC(t *testing.T) {
 	backend.Config.Protocols = protocols
 	backend.Start()
 	defer backend.Close()
-	own, _ := identity(t, "own.example", time.Now().Add(time.Hour))
+	own, _ := identity(t, "own.example", (tandem.SystemClock{}).Now().Add(time.Hour))
 	s := serve(t, own, nil, doc("apis", []string{"g;rev=1"}, map[string]any{"path": "g", "type": "grpc", "subscriptionRequired": false, "serviceUrl": "grpc://" + strings.TrimPrefix(backend.URL, "http://")}),
 		doc(apim.RootType, []string{"g"}, map[string]any{"current": "1"}))
 	defer s.stop()
