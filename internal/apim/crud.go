@@ -91,6 +91,9 @@ func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []strin
 		w.Doc.IDs = w.Old.IDs
 		if patch {
 			w.Doc.Properties = clone(w.Old.Properties)
+			if err := w.Old.reveal(s.Sealer, k.Rules, w.Doc.Properties); err != nil {
+				return nil, err
+			}
 		}
 		for _, name := range k.ReadOnly {
 			if v := lookup(w.Old.Properties, name); v != nil {

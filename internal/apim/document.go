@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"strings"
 
 	"tandem"
@@ -178,7 +179,9 @@ func (d *Document) seal(s Sealer, k *Kind, old *Document, secret func(property s
 			continue
 		}
 		if v == nil {
-			if old != nil && old.Sealed[name] != "" {
+			kind, ok := k.Rules.(showing)
+			visible := ok && slices.Contains(kind.shown(), name) // who writes what he saw without it takes it away
+			if old != nil && old.Sealed[name] != "" && !visible {
 				if d.Sealed == nil {
 					d.Sealed = map[string]string{}
 				}
@@ -191,6 +194,27 @@ func (d *Document) seal(s Sealer, k *Kind, old *Document, secret func(property s
 			return err
 		}
 		remove(d.Properties, name)
+	}
+	return nil
+}
+
+// showing is a kind whose GET shows some of its secrets.
+type showing interface{ shown() []string }
+
+// reveal opens the secrets that a GET shows and puts them among props.
+func (d *Document) reveal(s Sealer, rules any, props map[string]any) error {
+	kind, ok := rules.(showing)
+	if !ok {
+		return nil
+	}
+	for _, name := range kind.shown() {
+		v, err := d.OpenSecret(s, name)
+		if err != nil {
+			return err
+		}
+		if v != nil {
+			place(props, name, v)
+		}
 	}
 	return nil
 }

@@ -7,8 +7,14 @@ import (
 
 type backendRules struct{ noRules }
 
-// View shows the members of a pool by their full ids.
-func (backendRules) View(_ context.Context, v *View) error {
+// shown are the secrets that a GET shows, as Azure's does; they rest sealed all the same (law 7).
+func (backendRules) shown() []string { return []string{"credentials"} }
+
+// View shows the credentials, and the members of a pool by their full ids.
+func (b backendRules) View(_ context.Context, v *View) error {
+	if err := v.Doc.reveal(v.Service.Sealer, b, v.Properties); err != nil {
+		return err
+	}
 	services, _ := lookup(v.Properties, "pool.services").([]any)
 	shown := make([]any, len(services))
 	for i, member := range services {

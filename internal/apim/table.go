@@ -32,7 +32,7 @@ func kinds() []*Kind {
 			Properties: []string{"value", "format", "description", "provisioningState"}, Rules: policyRules{fragment: true}},
 		{Path: "backends/{backendId}", Verbs: full, Workspace: true, MatchRequired: "UD",
 			Properties: []string{"title", "description", "resourceId", "url", "protocol", "properties", "credentials", "proxy", "tls", "circuitBreaker", "pool", "type"},
-			Secrets:    []string{"proxy.password"}, Rules: backendRules{}},
+			Secrets:    []string{"credentials", "proxy.password"}, Rules: backendRules{}},
 		{Path: "loggers/{loggerId}", Verbs: full, Workspace: true, MatchRequired: "UD", Required: []string{"loggerType"}, Secrets: []string{"credentials"},
 			Properties: []string{"loggerType", "description", "credentials", "isBuffered", "resourceId"}, Rules: loggerRules{}},
 		{Path: "caches/{cacheId}", Verbs: full, MatchRequired: "UD", Required: []string{"connectionString", "useFromLocation"}, Secrets: []string{"connectionString"},

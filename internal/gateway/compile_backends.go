@@ -130,6 +130,12 @@ func (c *compiler) backend(p *part, sh *shared, d *apim.Document, old *backend) 
 
 // credentials reads what a backend is told of who asks.
 func (c *compiler) credentials(p *part, sh *shared, d *apim.Document, k *backend) {
+	if sealed, err := d.OpenSecret(c.sealer, "credentials"); err != nil {
+		p.problem(d.Key, true, "%v", err)
+		return
+	} else if sealed != nil {
+		d = &apim.Document{Key: d.Key, Properties: map[string]any{"credentials": sealed}}
+	}
 	k.headers = params(sh, d.Value("credentials.header"))
 	k.queries = params(sh, d.Value("credentials.query"))
 	if scheme := d.String("credentials.authorization.scheme"); scheme != "" {

@@ -64,6 +64,9 @@ func resourcesAt(ctx context.Context, snap store.SpaceSnapshot, s *apim.Service,
 		if err != nil {
 			return nil, err
 		}
+		if Internal(d.Key) { // replication's own record is no resource
+			continue
+		}
 		doc, err := apim.Decode(d.Key, d)
 		if err != nil {
 			return nil, err
