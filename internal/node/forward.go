@@ -75,6 +75,10 @@ func (p *placement) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.listServices(w, r)
 		return
 	}
+	if what := anywhere(r.URL.Path); p.n.Home != nil && what != "" {
+		p.askAll(what, w, r)
+		return
+	}
 	region, record := p.region(r)
 	if h := p.to[region]; h != nil {
 		if err := p.n.checkGroup(r); err != nil {

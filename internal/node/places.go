@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"net/http"
-	"net/http/httptest"
 	"strconv"
 	"strings"
 	"time"
@@ -82,7 +81,7 @@ func isServiceList(r *http.Request) bool {
 // listServices answers the services of all regions: this one's, and the peers'. A region that does not answer is told by
 // what it said last.
 func (p *placement) listServices(w http.ResponseWriter, r *http.Request) {
-	own := httptest.NewRecorder()
+	own := newCaptured()
 	p.local.ServeHTTP(own, r)
 	var list struct {
 		Value []json.RawMessage `json:"value"`
@@ -106,7 +105,7 @@ func (p *placement) listServices(w http.ResponseWriter, r *http.Request) {
 func (n *Node) servicesOf(r *http.Request, region tandem.Region, to http.Handler) []json.RawMessage {
 	ctx, cancel := context.WithTimeout(r.Context(), 3*time.Second)
 	defer cancel()
-	answer := httptest.NewRecorder()
+	answer := newCaptured()
 	to.ServeHTTP(answer, r.Clone(ctx))
 	var list struct {
 		Value []json.RawMessage `json:"value"`
