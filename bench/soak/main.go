@@ -172,7 +172,7 @@ func size(ctx context.Context, after time.Duration) sizes {
 		after = max(time.Until(deadline)-time.Second, 0)
 	}
 	select {
-	case <-time.After(after):
+	case <-tandem.SystemClock{}.After(after):
 	case <-ctx.Done():
 	}
 	runtime.GC()
