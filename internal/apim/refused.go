@@ -64,7 +64,7 @@ func refusals() []Refusal {
 	refuse("Connectivity is not probed over the management API; probe it on the node.", "POST connectivityCheck")
 	refuse("This service sends no e-mail; set the user's password with a PUT.", "POST users/{userId}/confirmations/password/send")
 	refuse("Gateways open connections when they are needed and close idle ones; there is none to renew.", "POST backends/{backendId}/reconnect")
-	refuse("Requests cannot be traced over the management API; read the gateway's traces where it exports them.",
+	refuse("Requests through self-hosted gateways cannot be traced over the management API; trace them at the managed gateway (gateways/managed).",
 		"POST gateways/{gatewayId}/listDebugCredentials", "POST gateways/{gatewayId}/invalidateDebugCredentials", "POST gateways/{gatewayId}/listTrace")
 	connection := "authorizationProviders/{authorizationProviderId}/authorizations/{authorizationId}/"
 	refuse("This service does not hold tokens of users of other services; a connection can be stored but not authorised.", "POST "+connection+"getLoginLinks", "POST "+connection+"confirmConsentCode")
