@@ -161,7 +161,7 @@ func (w *world) fill() {
 	}
 	put(profile, "2022-04-01", map[string]any{"location": "global", "properties": props{"trafficRoutingMethod": "Priority", "failbackMode": "Manual",
 		"dnsConfig":     props{"relativeName": "shop", "ttl": 1},
-		"monitorConfig": props{"protocol": "HTTPS", "port": json.Number(gateway.Port()), "path": "/status-0123456789abcdef", "intervalInSeconds": 10, "timeoutInSeconds": 5, "toleratedNumberOfFailures": 0, "intervalInMilliseconds": 50, "timeoutInMilliseconds": 40},
+		"monitorConfig": props{"protocol": "HTTPS", "port": json.Number(gateway.Port()), "path": "/status-0123456789abcdef", "intervalInSeconds": 10, "timeoutInSeconds": 5, "toleratedNumberOfFailures": 0, "intervalInMilliseconds": 2000, "timeoutInMilliseconds": 1900},
 		"endpoints":     []any{endpoint("near", "127.0.0.1", 1), endpoint("gone", "127.0.0.77", 2)}}})
 	account := group + "/providers/Microsoft.Storage/storageAccounts/shopstore"
 	put(account, "2024-01-01", map[string]any{"location": "southindia", "kind": "StorageV2", "sku": map[string]any{"name": "Standard_LRS"}, "properties": props{}})
@@ -253,7 +253,7 @@ func (b *browser) csrf() string {
 // until gets a page until it has a text.
 func (b *browser) until(path, text string) string {
 	b.w.t.Helper()
-	ctx, cancel := context.WithTimeout(b.w.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(b.w.t.Context(), time.Minute)
 	defer cancel()
 	for {
 		_, body := b.get(path)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,6 +34,10 @@ type Applier struct {
 	mu    sync.Mutex // held while an entry is applied
 	known *applied   // nil: read it again
 	guard guardState
+	met   struct { // the lock of another applier that was waited for
+		owner string
+		since time.Time
+	}
 
 	holding sync.Mutex
 	hold    *Hold
@@ -50,10 +55,14 @@ type applied struct {
 
 const (
 	defaultPersist = 30 * time.Second
-	// stageOwner holds the lock of a space while a generation is staged by the stream. It is one name for all appliers, so
-	// that one which comes after a crash can end the lock of the one before.
-	stageOwner = "replication"
+	// stageOwner begins the names of those who lock a space to stage a generation of the stream, so that an applier which
+	// comes after a crash knows the lock of the one before. Each time it goes on with an id of its own: an applier whose lock
+	// another one broke finds the next one's there, and swaps nothing.
+	stageOwner = "replication "
 	lockPause  = 100 * time.Millisecond
+	// lockPatience is how long a lock of another applier is taken for one at work. Breaking it too early costs work, never
+	// a change.
+	lockPatience = 2 * time.Second
 )
 
 // NewApplier makes an applier.
@@ -262,15 +271,19 @@ func (a *Applier) write(ctx context.Context, k *applied, e Entry, b store.Batch)
 	return nil
 }
 
-// wait lets the operation that holds the space's lock end. A lock of the stream's own is what a crash left: this applier
-// holds none here.
+// wait lets the operation that holds the space's lock end. A lock of an applier that stays is what a crash left: this
+// applier holds none here.
 func (a *Applier) wait(ctx context.Context) error {
 	h, err := a.Space.Head(ctx)
 	if err != nil {
 		return err
 	}
-	if h.Lock != nil && h.Lock.Owner == stageOwner {
-		if err := a.Space.Unlock(ctx, stageOwner); err != nil {
+	switch now := a.Clock.Now(); {
+	case h.Lock == nil || !strings.HasPrefix(h.Lock.Owner, stageOwner):
+	case a.met.owner != h.Lock.Owner:
+		a.met.owner, a.met.since = h.Lock.Owner, now
+	case now.Sub(a.met.since) >= lockPatience:
+		if err := a.Space.Unlock(ctx, h.Lock.Owner); err != nil && !errors.Is(err, tandem.Locked) {
 			return err
 		}
 	}
@@ -308,10 +321,10 @@ func SetFence(ctx context.Context, space *store.Space, f Fence) (State, error) {
 			if h.Lock == nil {
 				continue
 			}
-			if h.Lock.Owner != stageOwner {
+			if !strings.HasPrefix(h.Lock.Owner, stageOwner) {
 				return State{}, &tandem.Error{Op: "fence", Subject: StateKey, Kind: tandem.Locked, Err: fmt.Errorf("%s holds the space", h.Lock.Owner), Remedy: "end that operation, then fence again"}
 			}
-			if err := space.Unlock(ctx, stageOwner); err != nil && !errors.Is(err, tandem.Locked) {
+			if err := space.Unlock(ctx, h.Lock.Owner); err != nil && !errors.Is(err, tandem.Locked) {
 				return State{}, err
 			}
 		default:

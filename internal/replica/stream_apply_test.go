@@ -292,7 +292,7 @@ func TestApplyFull(t *testing.T) {
 func TestApplyAfterCrash(t *testing.T) {
 	space, a := newStandby(t, ApplierConfig{})
 	apply(t, a, fullEntry(2, doc("a", "1")))
-	if err := space.Lock(t.Context(), stageOwner, "a crash"); err != nil {
+	if err := space.Lock(t.Context(), stageOwner+"of the dead", "a crash"); err != nil {
 		t.Fatal(err)
 	}
 	apply(t, a, commitEntry(2, 3, change("a", "2")))

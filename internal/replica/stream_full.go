@@ -3,6 +3,7 @@ package replica
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"iter"
@@ -180,8 +181,9 @@ func (c *comparison) generation(yield func(store.Write, error) bool) {
 // documents were read, what the standby loses.
 func (a *Applier) stage(ctx context.Context, k *applied, e Entry, documents iter.Seq2[store.Write, error], deletes func() []string) error {
 	next := State{Position: e.Position, Time: e.Time, Fence: k.state.Fence}
+	owner := stageOwner + rand.Text()
 	for {
-		err := a.Space.Lock(ctx, stageOwner, fmt.Sprintf("replication of revision %d", e.Revision))
+		err := a.Space.Lock(ctx, owner, fmt.Sprintf("replication of revision %d", e.Revision))
 		if err == nil {
 			break
 		}
@@ -192,8 +194,12 @@ func (a *Applier) stage(ctx context.Context, k *applied, e Entry, documents iter
 			return err
 		}
 	}
-	err := a.staged(ctx, k, next, documents, func() error { return a.checkDeletes(ctx, e, deletes()) })
-	if err := errors.Join(err, a.Space.Unlock(context.WithoutCancel(ctx), stageOwner)); err != nil {
+	err := a.staged(ctx, owner, k, next, documents, func() error { return a.checkDeletes(ctx, e, deletes()) })
+	unlocked := a.Space.Unlock(context.WithoutCancel(ctx), owner)
+	if err == nil && tandem.KindOf(unlocked) == tandem.Locked {
+		unlocked = nil // another applier took it for dead after the swap
+	}
+	if err := errors.Join(err, unlocked); err != nil {
 		return err
 	}
 	a.guard.applied(nil, deletes(), e.Time)
@@ -203,7 +209,7 @@ func (a *Applier) stage(ctx context.Context, k *applied, e Entry, documents iter
 }
 
 // staged runs under the lock: nobody else commits to the space.
-func (a *Applier) staged(ctx context.Context, k *applied, next State, documents iter.Seq2[store.Write, error], check func() error) error {
+func (a *Applier) staged(ctx context.Context, owner string, k *applied, next State, documents iter.Seq2[store.Write, error], check func() error) error {
 	_, revision, err := ReadState(ctx, a.Space)
 	if err != nil {
 		return err
@@ -219,7 +225,7 @@ func (a *Applier) staged(ctx context.Context, k *applied, next State, documents 
 	if err != nil {
 		return err
 	}
-	stage, err := a.Space.Stage(ctx, stageOwner, func(yield func(store.Write, error) bool) {
+	stage, err := a.Space.Stage(ctx, owner, func(yield func(store.Write, error) bool) {
 		for d, err := range documents {
 			if !yield(d, err) || err != nil {
 				return
