@@ -20,6 +20,11 @@ func (b Batch) Check() error {
 		return &tandem.Error{Op: "commit", Subject: fmt.Sprintf("a batch of %d bytes", n), Kind: tandem.TooLarge,
 			Remedy: fmt.Sprintf("split it into batches of at most %d bytes of keys and values", MaxBytes)}
 	}
+	return b.checkForm()
+}
+
+// checkForm is Check without the limits.
+func (b Batch) checkForm() error {
 	for _, c := range b.If {
 		if err := CheckKey(c.Key); err != nil {
 			return err

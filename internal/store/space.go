@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -17,6 +18,7 @@ import (
 //
 //	<prefix>/head                          the Head, as JSON
 //	<prefix>/g/<generation, 16 digits>/<key>  the documents
+//	<prefix>/redo/<batch>/<part>  large batches on their way (space_large.go)
 //
 // Every ordinary commit is conditional on the head. So a swap of the active generation is one small commit that no write
 // can slip past, and a lock stops writers at the moment it is taken (law 3). Keys in and out are relative to the generation.
@@ -26,6 +28,9 @@ type Space struct {
 	store  Store
 	prefix string
 	latest atomic.Pointer[Head] // the newest head seen; it may be old, and every use is checked against the store
+
+	lastRedo  atomic.Pointer[knownRedo]
+	finishing sync.Mutex // held while this process writes or copies a redo log
 }
 
 // Head says what a space serves and who works on it.
@@ -37,6 +42,7 @@ type Head struct {
 	Dropping []tandem.Generation `json:"dropping,omitempty"` // being deleted
 	Epoch    tandem.Epoch        `json:"epoch,omitempty"`    // the newest the space has seen (law 4)
 	Lock     *Lock               `json:"lock,omitempty"`     // nil: not locked
+	Redo     *Redo               `json:"redo,omitempty"`     // a large batch that is being copied; readers see it whole
 
 	Revision tandem.Revision `json:"-"` // of the commit that wrote this head
 }
@@ -56,7 +62,8 @@ type Staged struct {
 	Digest     string            `json:"digest,omitempty"`    // see Digest, once verified
 }
 
-// SpaceMaxOps is the number of operations a batch to a space may have: the space adds one condition.
+// SpaceMaxOps is the number of operations that a batch to a space may have to be one commit of the store: the space adds one
+// condition. Larger batches take longer, see Commit.
 const SpaceMaxOps = MaxOps - 1
 
 // OpenSpace opens the space below the prefix, a key of its own without a slash at the end. A space that is not there is
@@ -128,6 +135,8 @@ func (s *Space) headAt(ctx context.Context, at tandem.Revision) (Head, error) {
 	return s.decode(d)
 }
 
+func (h Head) encode() ([]byte, error) { return json.Marshal(h) }
+
 func (s *Space) decode(d Document) (Head, error) {
 	h := Head{Revision: d.Revision}
 	if err := json.Unmarshal(d.Value, &h); err != nil || h.Active < 1 {
@@ -153,11 +162,17 @@ func (s *Space) changeHead(ctx context.Context, change func(h *Head) (bool, erro
 		if err != nil {
 			return Head{}, err
 		}
+		if h.Redo != nil {
+			if err := s.finish(ctx, h); err != nil {
+				return Head{}, err
+			}
+			continue
+		}
 		h.Kept, h.Dropping = slices.Clone(h.Kept), slices.Clone(h.Dropping) // the cache's stay as they are
 		if changed, err := change(&h); err != nil || !changed {
 			return h, err
 		}
-		value, err := json.Marshal(h)
+		value, err := h.encode()
 		if err != nil {
 			return Head{}, err
 		}

@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"slices"
 
@@ -20,25 +19,36 @@ func (s *Space) Get(ctx context.Context, key string, at tandem.Revision) (Docume
 		if err != nil {
 			return Document{}, err
 		}
-		return s.get(ctx, h.Active, key, at)
+		return s.get(ctx, h, key, at)
 	}
 	h, err := s.cached(ctx)
 	for err == nil {
-		d, miss := s.get(ctx, h.Active, key, 0)
+		d, miss := s.get(ctx, h, key, 0)
 		if miss != nil && tandem.KindOf(miss) != tandem.NotFound {
 			return Document{}, miss
 		}
 		var now Head
-		if now, err = s.Head(ctx); err == nil && now.Active == h.Active {
+		if now, err = s.Head(ctx); err == nil && now.Revision == h.Revision {
 			return d, miss
 		}
-		h = now // a swap came between: read from the new generation
+		h = now // a swap or a large batch came between: read again
 	}
 	return Document{}, err
 }
 
-func (s *Space) get(ctx context.Context, g tandem.Generation, key string, at tandem.Revision) (Document, error) {
-	d, err := s.store.Get(ctx, s.documents(g)+key, at)
+func (s *Space) get(ctx context.Context, h Head, key string, at tandem.Revision) (Document, error) {
+	if h.Redo != nil {
+		log, err := s.redo(ctx, h, at)
+		if err != nil {
+			return Document{}, err
+		}
+		if w, found := log.find(key); found && w.deleted {
+			return Document{}, &tandem.Error{Op: "get", Subject: key, Kind: tandem.NotFound}
+		} else if found {
+			return w.document(h.Revision), nil
+		}
+	}
+	d, err := s.store.Get(ctx, s.documents(h.Active)+key, at)
 	d.Key = key
 	return d, s.relative(err)
 }
@@ -60,14 +70,19 @@ func (s *Space) List(ctx context.Context, prefix string, o ListOptions) (SpaceLi
 	}
 	for err == nil {
 		var l Listing
-		if l, err = s.list(ctx, h.Active, prefix, o); err != nil {
+		if l, err = s.list(ctx, h, h.Active, prefix, o); err != nil && (h.Redo == nil || o.At != 0 || tandem.KindOf(err) != tandem.NotFound) {
 			break
+		}
+		if err != nil { // the redo log was finished meanwhile
+			h, err = s.Head(ctx)
+			continue
 		}
 		if o.At != 0 {
 			return SpaceListing{l, h}, nil
 		}
 		var then Head
-		if then, err = s.headAt(ctx, l.Revision); err == nil && then.Active == h.Active {
+		then, err = s.headAt(ctx, l.Revision)
+		if err == nil && then.Active == h.Active && (then.Revision == h.Revision || then.Redo == nil && h.Redo == nil) {
 			return SpaceListing{l, then}, nil
 		}
 		h = then
@@ -75,34 +90,55 @@ func (s *Space) List(ctx context.Context, prefix string, o ListOptions) (SpaceLi
 	return SpaceListing{}, err
 }
 
-func (s *Space) list(ctx context.Context, g tandem.Generation, prefix string, o ListOptions) (Listing, error) {
-	base := s.documents(g)
-	if o.After != "" {
-		o.After = base + o.After
+// list reads documents of a generation, with the redo log of the head where there is one and the generation is the active.
+func (s *Space) list(ctx context.Context, h Head, g tandem.Generation, prefix string, o ListOptions) (Listing, error) {
+	base, own := s.documents(g), o
+	var log redoLog
+	if h.Redo != nil && g == h.Active {
+		var err error
+		if log, err = s.redo(ctx, h, o.At); err != nil {
+			return Listing{}, err
+		}
+		own.Limit = 0
 	}
-	l, err := s.store.List(ctx, base+prefix, o)
+	if own.After != "" {
+		own.After = base + own.After
+	}
+	l, err := s.store.List(ctx, base+prefix, own)
 	if err != nil {
 		return Listing{}, s.relative(err)
 	}
 	for i := range l.Documents {
 		l.Documents[i].Key = l.Documents[i].Key[len(base):]
 	}
+	if log != nil {
+		l.Documents, l.More = log.over(l.Documents, prefix, o, h.Revision)
+	}
 	return l, nil
 }
 
 // Commit applies the batch to the active generation, as one revision. Its conditions hold for the active generation: after
 // a swap, documents have other revisions, and conditions on the old ones fail with Precondition. While the space is locked
-// it fails with Locked. Where it returns Unavailable, the batch may have been applied or not. A batch has at most SpaceMaxOps operations; the space's prefix counts for MaxBytes.
+// it fails with Locked. Where it returns Unavailable, the batch may have been applied or not.
+//
+// A batch larger than one commit of the store (SpaceMaxOps, MaxBytes) is atomic too, up to MaxLargeBytes: readers, snapshots
+// and watchers see all of it from the revision that is returned on. It takes other writers' turn until it is copied. Its
+// first Put has the revision that is returned; the others' own revisions, which conditions are about, grow until then.
 func (s *Space) Commit(ctx context.Context, b Batch) (tandem.Revision, error) {
-	if err := b.Check(); err != nil {
+	if err := b.checkForm(); err != nil {
 		return 0, err
 	}
-	if n := b.ops(); n > SpaceMaxOps {
-		return 0, &tandem.Error{Op: "commit", Subject: fmt.Sprintf("a batch of %d operations", n), Kind: tandem.TooLarge,
-			Remedy: fmt.Sprintf("split it into batches of at most %d puts, deletes and conditions", SpaceMaxOps)}
+	if !s.fits(b) {
+		return s.commitLarge(ctx, b)
 	}
 	h, err := s.cached(ctx)
 	for err == nil {
+		if h.Redo != nil {
+			if err = s.finish(ctx, h); err == nil {
+				h, err = s.Head(ctx)
+			}
+			continue
+		}
 		if h.Lock != nil {
 			if h, err = s.Head(ctx); err != nil {
 				break
@@ -172,9 +208,21 @@ const (
 // the same revision for all pages. It ends after the first error; Compacted means that the revision was forgotten meanwhile.
 func (s *Space) Documents(ctx context.Context, g tandem.Generation, at tandem.Revision) iter.Seq2[Document, error] {
 	return func(yield func(Document, error) bool) {
+		var err error
+		if at == 0 {
+			at, err = s.store.Revision(ctx)
+		}
+		var h Head
+		if err == nil {
+			h, err = s.headAt(ctx, at)
+		}
+		if err != nil {
+			yield(Document{}, err)
+			return
+		}
 		o := ListOptions{At: at, Limit: firstPage}
 		for {
-			l, err := s.list(ctx, g, "", o)
+			l, err := s.list(ctx, h, g, "", o)
 			if err != nil {
 				yield(Document{}, err)
 				return
@@ -189,7 +237,7 @@ func (s *Space) Documents(ctx context.Context, g tandem.Generation, at tandem.Re
 			if !l.More {
 				return
 			}
-			o.At, o.After = l.Revision, l.Documents[len(l.Documents)-1].Key
+			o.After = l.Documents[len(l.Documents)-1].Key
 			if size < pageBytes {
 				o.Limit *= 2
 			}

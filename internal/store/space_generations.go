@@ -55,9 +55,12 @@ func (s *Space) Drop(ctx context.Context, g tandem.Generation) error {
 	return s.Sweep(ctx)
 }
 
-// Sweep goes on with deletions that were begun and cut off, and deletes what Unlock gave up. Stage, Discard and Drop do it
-// too; a node does it at its start.
+// Sweep goes on with deletions and large batches that were begun and cut off, and deletes what Unlock gave up. Stage, Discard
+// and Drop do it too; a node does it at its start.
 func (s *Space) Sweep(ctx context.Context) error {
+	if err := s.sweepRedo(ctx); err != nil {
+		return err
+	}
 	h, err := s.Head(ctx)
 	if err != nil {
 		return err

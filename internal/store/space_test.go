@@ -436,7 +436,9 @@ func TestSpaceLimits(t *testing.T) {
 	}
 	_, err := p.Commit(t.Context(), b)
 	must(t, err)
-	b.Delete = []string{"one-more"}
+	for i := range store.MaxOps {
+		b.If = append(b.If, store.Condition{Key: fmt.Sprint("absent", i)})
+	}
 	_, err = p.Commit(t.Context(), b)
-	wantKind(t, "one operation more than SpaceMaxOps", err, tandem.TooLarge)
+	wantKind(t, "more conditions than a commit has", err, tandem.TooLarge)
 }

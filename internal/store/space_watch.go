@@ -2,6 +2,8 @@ package store
 
 import (
 	"context"
+	"slices"
+	"strings"
 
 	"tandem"
 )
@@ -31,7 +33,7 @@ func (s *Space) Watch(ctx context.Context, after tandem.Revision, yield func(Spa
 	}
 	return s.store.Watch(ctx, s.prefix+"/", after, func(e Event) error {
 		out := SpaceEvent{Revision: e.Revision}
-		news := false
+		news, decided := false, false // decided: this commit decides a large batch; the ones after it only copy it
 		for _, c := range e.Changes {
 			if c.Key == s.headKey() {
 				if c.Deleted {
@@ -42,6 +44,17 @@ func (s *Space) Watch(ctx context.Context, after tandem.Revision, yield func(Spa
 					return err
 				}
 				out.Swapped = next.Active != head.Active
+				if next.Redo != nil && (head.Redo == nil || head.Redo.Batch != next.Redo.Batch) {
+					log, err := s.redo(ctx, next, e.Revision)
+					if err != nil {
+						return err
+					}
+					out.Changes = append(out.Changes, log.changes(e.Revision)...)
+					decided = true
+				}
+				if next.Redo == nil && head.Redo != nil {
+					s.lastRedo.Store(nil)
+				}
 				head, news = next, true
 				continue
 			}
@@ -49,7 +62,7 @@ func (s *Space) Watch(ctx context.Context, after tandem.Revision, yield func(Spa
 				news = true
 				continue
 			}
-			if g, key := s.split(c.Key); g != 0 && g == head.Active {
+			if g, key := s.split(c.Key); g != 0 && g == head.Active && (head.Redo == nil || decided) {
 				c.Key = key
 				out.Changes = append(out.Changes, c)
 				news = true
@@ -57,6 +70,9 @@ func (s *Space) Watch(ctx context.Context, after tandem.Revision, yield func(Spa
 		}
 		if !news {
 			return nil
+		}
+		if decided {
+			slices.SortFunc(out.Changes, func(a, b Change) int { return strings.Compare(a.Key, b.Key) })
 		}
 		out.Head = head
 		return yield(out)

@@ -1,11 +1,13 @@
-// Package etcd is the store on etcd: embedded in this process (Open), or a cluster that others run (Connect). Both are the
-// same Store; what holds for one holds for the other, and both pass the suite of package storetest.
+// Package etcd is the store on etcd: embedded in this process (Open), one of several embedded members (OpenMember), or a
+// cluster that others run (Connect). All are the same Store; what holds for one holds for the others, and all pass the suite
+// of package storetest.
 package etcd
 
 import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 
 	clientv3 "go.etcd.io/etcd/client/v3"
 
@@ -24,6 +26,9 @@ type Store struct {
 	end    context.CancelCauseFunc
 	once   sync.Once
 	closed error
+	work   sync.WaitGroup // what a member of a cluster runs; it ends with life
+
+	elected atomic.Bool // by Campaign
 }
 
 var _ store.Store = (*Store)(nil)
@@ -38,6 +43,7 @@ func newStore(client *clientv3.Client, prefix string, clock tandem.Clock) *Store
 func (s *Store) Close() error {
 	s.once.Do(func() {
 		s.end(&tandem.Error{Op: "use store", Kind: tandem.Closed, Remedy: "open it again"})
+		s.work.Wait()
 		if err := s.client.Close(); err != nil && !errors.Is(err, context.Canceled) {
 			s.closed = &tandem.Error{Op: "close client of etcd", Kind: tandem.Unavailable, Err: err}
 		}

@@ -17,6 +17,10 @@ import (
 
 // Get implements store.Store.
 func (s *Store) Get(ctx context.Context, key string, at tandem.Revision) (store.Document, error) {
+	return s.get(ctx, key, at)
+}
+
+func (s *Store) get(ctx context.Context, key string, at tandem.Revision, how ...clientv3.OpOption) (store.Document, error) {
 	if err := errors.Join(store.CheckKey(key), checkRevision("get", key, at)); err != nil {
 		return store.Document{}, err
 	}
@@ -25,7 +29,7 @@ func (s *Store) Get(ctx context.Context, key string, at tandem.Revision) (store.
 	if err != nil {
 		return store.Document{}, err
 	}
-	r, err := s.client.Get(ctx, s.prefix+key, clientv3.WithRev(int64(at)))
+	r, err := s.client.Get(ctx, s.prefix+key, append(how, clientv3.WithRev(int64(at)))...)
 	if err != nil {
 		return store.Document{}, s.failed(ctx, "get", key, err)
 	}
@@ -37,6 +41,10 @@ func (s *Store) Get(ctx context.Context, key string, at tandem.Revision) (store.
 
 // List implements store.Store.
 func (s *Store) List(ctx context.Context, prefix string, o store.ListOptions) (store.Listing, error) {
+	return s.list(ctx, prefix, o)
+}
+
+func (s *Store) list(ctx context.Context, prefix string, o store.ListOptions, how ...clientv3.OpOption) (store.Listing, error) {
 	if err := checkRevision("list", prefix, o.At); err != nil {
 		return store.Listing{}, err
 	}
@@ -52,7 +60,7 @@ func (s *Store) List(ctx context.Context, prefix string, o store.ListOptions) (s
 	if o.After != "" {
 		from = max(from, s.prefix+o.After+"\x00")
 	}
-	r, err := s.client.Get(ctx, from, clientv3.WithRange(end), clientv3.WithRev(int64(o.At)), clientv3.WithLimit(int64(o.Limit)))
+	r, err := s.client.Get(ctx, from, append(how, clientv3.WithRange(end), clientv3.WithRev(int64(o.At)), clientv3.WithLimit(int64(o.Limit)))...)
 	if err != nil {
 		return store.Listing{}, s.failed(ctx, "list", prefix, err)
 	}
@@ -125,14 +133,16 @@ func firstFailing(conditions []store.Condition, seen []*etcdserverpb.ResponseOp)
 }
 
 // Revision implements store.Store.
-func (s *Store) Revision(ctx context.Context) (tandem.Revision, error) {
+func (s *Store) Revision(ctx context.Context) (tandem.Revision, error) { return s.revision(ctx) }
+
+func (s *Store) revision(ctx context.Context, how ...clientv3.OpOption) (tandem.Revision, error) {
 	ctx, done, err := s.begin(ctx, "read newest revision", "")
 	defer done()
 	if err != nil {
 		return 0, err
 	}
 	// Any read gives the newest revision; one that counts keys under a name nobody uses is the cheapest.
-	r, err := s.client.Get(ctx, s.prefix+"\x00", clientv3.WithCountOnly())
+	r, err := s.client.Get(ctx, s.prefix+"\x00", append(how, clientv3.WithCountOnly())...)
 	if err != nil {
 		return 0, s.failed(ctx, "read newest revision", "", err)
 	}
