@@ -35,7 +35,11 @@ require (
 	software.sslmate.com/src/go-pkcs12 v0.7.4
 )
 
-require golang.org/x/net v0.62.0 // indirect
+require (
+	github.com/dgryski/go-rendezvous v0.0.0-20200823014737-9f7001d12a5f // indirect
+	github.com/redis/go-redis/v9 v9.14.0 // indirect
+	golang.org/x/net v0.62.0 // indirect
+)
 
 require (
 	filippo.io/hpke v0.4.0 // indirect

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"sync"
 
+	"golang.org/x/net/http2"
+
 	"tandem"
 	"tandem/internal/exchange"
 )
@@ -16,94 +18,52 @@ import (
 // The preface of HTTP/2 (RFC 9113, section 3.4) up to its first empty line, which reads like a head.
 const prefaceHead = "PRI * HTTP/2.0\r\n\r\n"
 
-// h2Front serves the connections that speak HTTP/2, by the standard library's server, to the same handler.
+// h2Front serves the connections that speak HTTP/2, by the standard library's server (golang.org/x/net/http2 is its source),
+// to the same handler.
 type h2Front struct {
-	run    *serving
-	server *http.Server
-	queue  chan net.Conn
-	closed chan struct{}
-	once   sync.Once
-
+	run       *serving
+	server    *http.Server
+	two       *http2.Server
 	exchanges sync.Pool
-
-	mu   sync.Mutex
-	over map[net.Conn]chan struct{}
 }
 
 func newH2Front(run *serving) *h2Front {
-	f := &h2Front{exchanges: sync.Pool{New: func() any { return new(exchange.Exchange) }}, run: run, queue: make(chan net.Conn), closed: make(chan struct{}), over: make(map[net.Conn]chan struct{})}
-	protocols := new(http.Protocols)
-	protocols.SetHTTP2(true)
-	protocols.SetUnencryptedHTTP2(true)
+	f := &h2Front{exchanges: sync.Pool{New: func() any { return new(exchange.Exchange) }}, run: run}
 	t, l := &run.config.Timeouts, &run.config.Limits
-	f.server = &http.Server{
-		Handler:           f,
-		Protocols:         protocols,
-		ReadHeaderTimeout: max(t.Head, 0),
-		IdleTimeout:       max(t.Idle, 0),
-		MaxHeaderBytes:    l.Head,
-		ConnState:         f.state,
-		ErrorLog:          silent(),
+	f.server = &http.Server{Handler: f, MaxHeaderBytes: l.Head, ErrorLog: silent()}
+	f.two = &http2.Server{
+		MaxConcurrentStreams: uint32(max(l.Streams, 0)),
 		// Frames are taken up to the size that RFC 9113 section 4.2 begins with: larger ones hold the other streams up.
-		HTTP2: &http.HTTP2Config{MaxConcurrentStreams: l.Streams, MaxReadFrameSize: 16 << 10, WriteByteTimeout: max(t.Write, 0)},
+		MaxReadFrameSize: maxFrame,
+		IdleTimeout:      max(t.Idle, 0),
+		WriteByteTimeout: max(t.Write, 0),
+	}
+	if err := http2.ConfigureServer(f.server, f.two); err != nil {
+		run.config.Report(err) // never: it looks at a TLS configuration, and there is none
 	}
 	return f
 }
 
-// serve hands c over and waits until it is closed. read are the bytes that were taken off it already.
+// serve serves c until it is closed. read are the bytes that were taken off it already.
 func (f *h2Front) serve(c *serverConn, read []byte) {
 	c.reads.leave()
+	if f.run.draining.Load() {
+		return
+	}
 	nc := c.nc
 	if read != nil {
 		nc = &replayed{Conn: nc, first: read}
 	}
-	over := make(chan struct{})
-	f.mu.Lock()
-	f.over[nc] = over
-	f.mu.Unlock()
-	f.once.Do(func() {
-		f.run.wg.Go(func() { _ = f.server.Serve(f) }) // ends with ErrServerClosed, when drained
-	})
-	select {
-	case f.queue <- nc:
-		<-over
-	case <-f.closed:
+	guarded := newH2Guard(nc)
+	nc = guarded
+	if c.tls != nil {
+		nc = secureGuard{guarded, *c.tls}
 	}
+	f.two.ServeConn(nc, &http2.ServeConnOpts{Context: c.ctx, BaseConfig: f.server, Handler: f})
 }
 
-func (f *h2Front) state(nc net.Conn, s http.ConnState) {
-	if s != http.StateClosed {
-		return
-	}
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if over := f.over[nc]; over != nil {
-		delete(f.over, nc)
-		close(over)
-	}
-}
-
-// drain tells clients to go (GOAWAY) and ends the server when the last one has.
-func (f *h2Front) drain() {
-	close(f.closed)
-	f.run.wg.Go(func() { _ = f.server.Shutdown(context.Background()) }) // its connections are closed by force if need be
-}
-
-// Accept, Close and Addr make the front the standard server's listener.
-func (f *h2Front) Accept() (net.Conn, error) {
-	select {
-	case nc := <-f.queue:
-		return nc, nil
-	case <-f.closed:
-		return nil, net.ErrClosed
-	}
-}
-
-// Close implements net.Listener.
-func (f *h2Front) Close() error { return nil }
-
-// Addr implements net.Listener.
-func (f *h2Front) Addr() net.Addr { return &net.UnixAddr{Name: "http2", Net: "unix"} }
+// drain tells clients to go (GOAWAY); each connection ends with its last stream, or is closed by force.
+func (f *h2Front) drain() { _ = f.server.Shutdown(context.Background()) }
 
 // replayed gives the bytes first that were read before.
 type replayed struct {
