@@ -102,10 +102,19 @@ func (s *Store) MoveLeader(ctx context.Context, id string) error {
 
 // PromoteSelf gives this member its vote, once it has caught up; a voter stays what it is.
 func (s *Store) PromoteSelf(ctx context.Context) error {
-	if s.engine == nil || !s.engine.etcd.Server.IsLearner() {
+	if s.engine == nil {
 		return nil
 	}
-	return s.PromoteMember(ctx, s.engine.etcd.Server.MemberID().String())
+	list, err := s.Members(ctx) // as the quorum knows them: a member that has just joined does not know yet what it is
+	if err != nil {
+		return err
+	}
+	for _, m := range list {
+		if m.Self && m.Learner {
+			return s.PromoteMember(ctx, m.ID)
+		}
+	}
+	return nil
 }
 
 func (s *Store) onMember(ctx context.Context, op, id string, do func(context.Context, uint64) error) error {
