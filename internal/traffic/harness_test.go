@@ -167,7 +167,7 @@ func first(m *dns.Msg) string {
 // eventually waits for a condition; the bound is only there to end a failing test.
 func eventually(t *testing.T, what string, ok func() bool) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	for !ok() {
 		if (tandem.SystemClock{}).Sleep(ctx, 5*time.Millisecond) != nil {

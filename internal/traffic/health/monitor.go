@@ -25,6 +25,7 @@ type Change struct {
 	To       Status    `json:"to"`
 	Why      string    `json:"why"`
 	Evidence []Result  `json:"evidence,omitempty"` // the last results before it
+	Votes    []Verdict `json:"votes,omitempty"`    // what the other vantage points said
 }
 
 // View is what is known of one endpoint now.
@@ -60,6 +61,12 @@ type Monitor struct {
 	number  uint64
 	telling sync.Mutex
 	work    sync.WaitGroup
+
+	suspects    int // endpoints of which this place suspects itself
+	subscribers struct {
+		mu  sync.Mutex
+		all map[chan struct{}]bool
+	}
 }
 
 type watched struct {
@@ -67,6 +74,7 @@ type watched struct {
 	state     State
 	effective Status
 	suspect   bool
+	told      Verdict   // what the others were told
 	suspectAt time.Time // of the first strike under way
 	success   time.Time // of the last good probe
 	ring      []Result
@@ -98,7 +106,11 @@ func (m *Monitor) Set(targets map[string]Target, restored map[string]State) {
 			w.cancel()
 			ended = append(ended, w)
 			if !ok {
+				m.suspected(w, false)
 				delete(m.watched, id)
+				if m.config.Peers != nil {
+					m.config.Peers.Tell(Verdict{Endpoint: id})
+				}
 			}
 		}
 	}
@@ -115,7 +127,8 @@ func (m *Monitor) Set(targets map[string]Target, restored map[string]State) {
 		}
 		fresh := &watched{target: t, state: Fresh(m.config.Clock.Now()), poke: make(chan struct{}, 1), done: make(chan struct{})}
 		if w != nil {
-			fresh.state, fresh.ring, fresh.next = w.state, w.ring, w.next
+			m.suspected(w, false)
+			fresh.state, fresh.ring, fresh.next, fresh.told = w.state, w.ring, w.next, w.told
 		} else if s, ok := restored[id]; ok {
 			fresh.state = s.within(t.Rules, m.config.Clock.Now())
 		}
@@ -125,6 +138,7 @@ func (m *Monitor) Set(targets map[string]Target, restored map[string]State) {
 			fresh.state = Fresh(m.config.Clock.Now())
 			fresh.effective = Checking
 		}
+		m.tell(id, fresh, m.config.Clock.Now())
 		var ctx context.Context
 		ctx, fresh.cancel = context.WithCancel(m.ctx)
 		m.watched[id] = fresh
@@ -160,8 +174,15 @@ func (m *Monitor) report(id string, r Result) Decision {
 	switch {
 	case r.OK:
 		e.Kind, w.success = Success, r.At
+		if m.suspects > 0 {
+			m.pokeSuspects()
+		}
 	case r.Took > w.target.Timeout+lagBound: // this process was not run in time: its own fault
 		e.Kind = Abstain
+		m.suspected(w, true)
+		m.tell(id, w, r.At)
+		m.mu.Unlock()
+		return Decision{}
 	}
 	next, d := Step(w.target.Rules, w.state, e, r.At)
 	if e.Kind == Failure && w.state.Status != Degraded {
@@ -171,13 +192,15 @@ func (m *Monitor) report(id string, r Result) Decision {
 		}
 		if next.Status == Degraded && m.alone(w) {
 			// Nothing else answers this place either: the fault may be here. Look again, decide nothing.
-			w.suspect = true
+			m.suspected(w, true)
+			m.tell(id, w, r.At)
 			m.mu.Unlock()
 			return Decision{Next: w.target.Rules.again(8)}
 		}
 	}
-	w.suspect = false
+	m.suspected(w, false)
 	w.state = next
+	m.tell(id, w, r.At)
 	if !d.Changed {
 		m.mu.Unlock()
 		return d
@@ -207,17 +230,15 @@ func (m *Monitor) Readmit(id string) bool {
 
 // agree finds the effective status, records a change and tells of it. It is called with mu held and releases it.
 func (m *Monitor) agree(id string, w *watched, now time.Time, why string) {
-	own := Verdict{Endpoint: id, Status: w.state.Status, Suspect: w.suspect}
+	m.tell(id, w, now)
 	var others []Verdict
 	if m.config.Peers != nil {
-		m.config.Peers.Tell(own)
 		others = m.config.Peers.Heard(id)
 	}
-	own.Age = now.Sub(w.state.Since)
 	from := w.effective
-	w.effective = Agree(m.config.Quorum, own, others, from)
+	w.effective = Agree(m.rule(), w.verdict(id, now), others, from)
 	m.number++
-	c := Change{Number: m.number, At: now, Endpoint: id, From: from, To: w.effective, Why: why, Evidence: w.last(5)}
+	c := Change{Number: m.number, At: now, Endpoint: id, From: from, To: w.effective, Why: why, Evidence: w.last(5), Votes: others}
 	if len(m.events) == eventsSize {
 		m.events = slices.Delete(m.events, 0, 1)
 	}

@@ -4,11 +4,13 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"tandem"
 )
 
 func TestAgree(t *testing.T) {
 	three := QuorumRule{Vantages: 3, Fresh: time.Minute, Alone: 10 * time.Second}
-	v := func(s Status, age time.Duration) Verdict { return Verdict{Status: s, Age: age} }
+	v := func(s Status, age time.Duration) Verdict { return Verdict{Status: s, Age: age, Held: age} }
 	suspect := Verdict{Status: Degraded, Suspect: true}
 	for _, c := range []struct {
 		name   string
@@ -87,3 +89,12 @@ func (s *seat) Heard(endpoint string) (out []Verdict) {
 }
 
 func (s *seat) News() <-chan string { return s.news }
+
+func (s *seat) Contact() (int, time.Time) {
+	s.hall.mu.Lock()
+	defer s.hall.mu.Unlock()
+	if s.cut {
+		return len(s.hall.seats) - 1, time.Time{}
+	}
+	return len(s.hall.seats) - 1, tandem.SystemClock{}.Now()
+}

@@ -68,6 +68,8 @@ func (p *prober) idle(ctx context.Context, wait time.Duration) (tripped bool, er
 			select {
 			case <-p.clock.After(p.calm):
 				wait -= p.calm
+			case <-p.poke:
+				return false, nil
 			case <-ctx.Done():
 				return false, ctx.Err()
 			}
