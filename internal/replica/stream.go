@@ -43,9 +43,13 @@ type Entry struct {
 	Newest tandem.Revision // the newest revision of the source's store when the entry was made
 	// Time is the source's wall clock, for people and for restores to a time; no machine compares it with its own (law 11).
 	Time time.Time
-	// Age is a reading of the source's monotonic clock, since the Source was made. All that was committed before a beat's
-	// Age is in the entries up to it.
+	// Age is a reading of the source's monotonic clock, which runs through suspension (tandem.Boottime), the one that its
+	// lease is timed by. All that was committed before a beat's Age is in the entries up to it; of a commit's it says no more
+	// than that the commit was made before it.
 	Age time.Duration
+	// Boot counts the starts of the source's process; readings of two boots do not compare. It is no part of the entry's
+	// frames: a connection has one source, which tells it at the begin.
+	Boot uint64
 	// Mark is what the follower last said of its own clock before Age was read.
 	Mark      time.Duration
 	Changes   []store.Change                   // of EntryCommit

@@ -29,6 +29,8 @@ type FollowerConfig struct {
 	Log       *slog.Logger
 	Heartbeat time.Duration // how often the follower says how far it is while nothing happens; zero: half a second
 	Patience  time.Duration // how long it waits for the source to say anything; zero: five seconds
+	// Applied is told every entry once it is applied, without its documents and changes; it must be quick. Nil: nobody is.
+	Applied func(Entry)
 }
 
 // Follower keeps a standby equal to its primary over whatever network there is: it connects, applies what comes, and
@@ -145,6 +147,9 @@ func (f *Follower) once(ctx context.Context) (progress bool, err error) {
 		text, _ := io.ReadAll(io.LimitReader(resp.Body, 1<<10))
 		return false, &tandem.Error{Op: "follow", Subject: f.Service, Kind: tandem.Unavailable, Err: fmt.Errorf("the primary's node answered %s: %s", resp.Status, strings.TrimSpace(string(text)))}
 	}
+	if c.boot, err = strconv.ParseUint(resp.Header.Get(bootHeader), 10, 64); err != nil {
+		return false, badFrame(errors.New("the answer does not tell the source's boot"))
+	}
 	f.meter.attach(true)
 	return c.apply(ctx, bufio.NewReaderSize(resp.Body, 64<<10))
 }
@@ -155,6 +160,7 @@ func digits[T ~int64](v T) string { return strconv.FormatInt(int64(v), 10) }
 type connection struct {
 	*Follower
 	changed chan struct{} // something to say
+	boot    uint64        // of the source
 
 	mu      sync.Mutex
 	ack     acknowledgement
@@ -203,8 +209,15 @@ func (c *connection) apply(ctx context.Context, r io.Reader) (progress bool, err
 		progress = true
 		c.meter.done(e)
 		c.mu.Lock()
-		c.ack.revision, c.ack.age = e.Revision, e.Age
+		if c.ack.revision = e.Revision; e.Kind == EntryBeat {
+			c.ack.age = e.Age
+		}
 		c.mu.Unlock()
+		if c.Applied != nil {
+			told := e
+			told.Boot, told.Changes, told.Documents = c.boot, nil, nil
+			c.Applied(told)
+		}
 		select {
 		case c.changed <- struct{}{}:
 		default: // it is said with what is to say already

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -33,7 +34,13 @@ type ServerConfig struct {
 	Clock    tandem.Clock
 	Log      *slog.Logger
 	Patience time.Duration // zero: five seconds
+	// Acknowledged is told that a follower of the service, by its name, has applied everything that was committed before
+	// the reading of the source's clock (Entry.Age). Nil: nobody is.
+	Acknowledged func(service, follower string, age time.Duration)
 }
+
+// bootHeader tells a follower Entry.Boot of all entries of the answer.
+const bootHeader = "Tandem-Boot"
 
 // Server sends the histories of services to followers: one long POST request each, entries in the answer, acknowledgements
 // in the request's body. It is an http.Handler; Close ends all streams.
@@ -69,7 +76,8 @@ type session struct {
 	service, follower string
 	source            *Source
 	clock             tandem.Clock
-	began             time.Time
+	acknowledged      func(service, follower string, age time.Duration)
+	end               context.CancelCauseFunc
 
 	mu     sync.Mutex
 	heard  time.Time // of the last acknowledgement
@@ -77,7 +85,7 @@ type session struct {
 	newest tandem.Revision
 }
 
-// acknowledgement is what a follower says: how far it is, the source's reading at it, and its own clock.
+// acknowledgement is what a follower says: how far it is, the source's reading at the last beat it applied, and its own clock.
 type acknowledgement struct {
 	revision tandem.Revision
 	age      time.Duration
@@ -108,7 +116,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	now := s.Clock.Now()
-	n := &session{service: service, follower: r.URL.Query().Get("follower"), source: source, clock: s.Clock, began: now, heard: now}
+	ctx, end := context.WithCancelCause(r.Context())
+	defer end(nil)
+	n := &session{service: service, follower: r.URL.Query().Get("follower"), source: source, clock: s.Clock, acknowledged: s.Acknowledged, end: end, heard: now}
 	s.mu.Lock()
 	s.sessions[n] = struct{}{}
 	s.mu.Unlock()
@@ -117,7 +127,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		delete(s.sessions, n)
 		s.mu.Unlock()
 	}()
-	err = s.stream(w, r, n, from)
+	err = s.stream(w, r.WithContext(ctx), n, from)
 	s.Log.Info("a replication stream ended", "service", service, "follower", n.follower, "error", err)
 }
 
@@ -154,6 +164,7 @@ func (s *Server) stream(w http.ResponseWriter, r *http.Request, n *session, from
 		return err
 	}
 	w.Header().Set("Content-Type", streamType)
+	w.Header().Set(bootHeader, strconv.FormatUint(n.source.Boot, 10))
 	w.WriteHeader(http.StatusOK)
 	if err := control.Flush(); err != nil {
 		return err
@@ -210,8 +221,12 @@ func (n *session) acknowledgements(r *http.Request) error {
 			return badFrame(fmt.Errorf("a frame of kind %d is no acknowledgement", k))
 		}
 		n.mu.Lock()
+		further := a.age > n.ack.age
 		n.heard, n.ack = n.clock.Now(), a
 		n.mu.Unlock()
+		if further && n.acknowledged != nil {
+			n.acknowledged(n.service, n.follower, a.age)
+		}
 	}
 }
 
@@ -234,6 +249,17 @@ func (n *session) watch(ctx context.Context, cancel context.CancelCauseFunc, pat
 	}
 }
 
+// End ends the streams of one service: it is no primary any more.
+func (s *Server) End(service string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for n := range s.sessions {
+		if strings.EqualFold(n.service, service) {
+			n.end(&tandem.Error{Op: "serve stream", Subject: service, Kind: tandem.Closed})
+		}
+	}
+}
+
 // FollowerLag is the lag of one follower as its source measures it.
 type FollowerLag struct {
 	Service, Follower string
@@ -241,7 +267,7 @@ type FollowerLag struct {
 }
 
 // Lags are the lags of all followers that are connected. Bound is the source's own measure: the time since the last
-// acknowledged entry was made.
+// acknowledged beat was made.
 func (s *Server) Lags() []FollowerLag {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -273,7 +299,7 @@ func (n *session) lag() FollowerLag {
 	defer n.mu.Unlock()
 	l := Lag{Known: n.ack.age > 0, Applied: n.ack.revision, Newest: n.newest, Commits: max(0, int64(n.newest-n.ack.revision)), Attached: true}
 	if l.Known {
-		l.Bound = n.clock.Now().Sub(n.source.begin) - n.ack.age
+		l.Bound = tandem.Boottime(n.clock) - n.ack.age
 		if l.Commits > 0 {
 			l.Seconds = l.Bound.Seconds()
 		}

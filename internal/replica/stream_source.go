@@ -17,12 +17,12 @@ type SourceConfig struct {
 	Space     *store.Space
 	Clock     tandem.Clock
 	Heartbeat time.Duration // how often a follower is told that it has everything; zero: half a second
+	Boot      uint64        // of the process: see Entry.Boot; zero: the readings are for measures only
 }
 
 // Source yields the history of a service's space. Any number may follow it.
 type Source struct {
 	SourceConfig
-	begin time.Time
 }
 
 const defaultHeartbeat = 500 * time.Millisecond
@@ -32,7 +32,7 @@ func NewSource(c SourceConfig) *Source {
 	if c.Heartbeat <= 0 {
 		c.Heartbeat = defaultHeartbeat
 	}
-	return &Source{SourceConfig: c, begin: c.Clock.Now()}
+	return &Source{c}
 }
 
 // slowYield is how long a follower may keep an entry before the store's watch is begun anew: engines queue the events of a
@@ -106,6 +106,7 @@ type following struct {
 type beatMark struct {
 	revision tandem.Revision
 	time     time.Time
+	age      time.Duration
 	mark     time.Duration
 }
 
@@ -113,9 +114,9 @@ type beatMark struct {
 func (f *following) give(e Entry, to Position) error {
 	began := f.Clock.Now()
 	if e.Time.IsZero() {
-		e.Time = began
+		e.Time, e.Age = began, tandem.Boottime(f.Clock)
 	}
-	e.Position, e.Age = to, e.Time.Sub(f.begin)
+	e.Position, e.Boot = to, f.Boot
 	f.mu.Lock()
 	f.newest = max(f.newest, to.Revision)
 	e.Newest = f.newest
@@ -163,7 +164,7 @@ func (f *following) event(ctx context.Context, e store.SpaceEvent) error {
 	if b.revision != e.Revision {
 		return nil
 	}
-	return f.give(Entry{Kind: EntryBeat, After: f.at.Revision, Time: b.time, Mark: b.mark}, to)
+	return f.give(Entry{Kind: EntryBeat, After: f.at.Revision, Time: b.time, Age: b.age, Mark: b.mark}, to)
 }
 
 // beat commits beats to the space, one at a time through the watch, until ctx ends.
@@ -187,7 +188,7 @@ func (f *following) beatOnce(ctx context.Context) {
 		}
 		return
 	}
-	b := beatMark{time: f.Clock.Now()}
+	b := beatMark{time: f.Clock.Now(), age: tandem.Boottime(f.Clock)}
 	if f.mark != nil {
 		b.mark = f.mark()
 	}
