@@ -42,6 +42,7 @@ type Directory struct {
 	docs    map[string]store.Document  // what is in the store, by key without the prefix
 	gone    map[string]tandem.Revision // keys deleted here whose deletion the watch has not told yet
 	seen    tandem.Revision            // the newest revision that any change had
+	newest  tandem.Revision            // of all changes that were seen themselves
 	apps    map[string]Application     // by lower-case client id
 	signers map[string]*rsa.PrivateKey // by key id
 	changed chan struct{}              // closed and replaced at each change
@@ -138,6 +139,9 @@ func (d *Directory) load(ctx context.Context) (tandem.Revision, error) {
 			docs[key] = doc
 		}
 	}
+	for _, doc := range docs {
+		d.newest = max(d.newest, doc.Revision)
+	}
 	for key, at := range d.gone {
 		if at > o.At {
 			delete(docs, key)
@@ -178,6 +182,7 @@ func (d *Directory) take(key string, doc store.Document, deleted bool) {
 	if doc.Revision < d.docs[key].Revision || doc.Revision < d.gone[key] {
 		return
 	}
+	d.newest = max(d.newest, doc.Revision)
 	if deleted {
 		delete(d.docs, key)
 		return

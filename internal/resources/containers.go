@@ -31,7 +31,7 @@ func (p storage) blobs(ctx context.Context, r *arm.Request) (account, error) {
 	a, _, err := p.account(ctx, r)
 	if err == nil && p.c.Blobs == nil {
 		err = arm.Errorf(http.StatusConflict, "FeatureNotSupportedForAccount",
-			"The containers of account '%s' are not managed here: its blob endpoint is another server. Use that endpoint, %s.", a.Name, p.blobURL(a.Name))
+			"The containers of account '%s' are not managed here: its blob endpoint is another server. Use that endpoint, %s.", a.Name, p.blobURL(a))
 	}
 	return a, err
 }

@@ -53,6 +53,8 @@ type Config struct {
 	Forget func(ctx context.Context, scope string) error
 	// BlobURL gives the blob endpoint of an account, with a slash at the end; nil: https://{account}.blob.{Endpoints.StorageSuffix}/.
 	BlobURL func(account string) string
+	// BlobAt is BlobURL for accounts that lie at several places, by their location; nil: BlobURL decides.
+	BlobAt func(account string, location tandem.Region) string
 	// Blobs serves containers; nil: they cannot be managed through this endpoint.
 	Blobs Blobs
 }

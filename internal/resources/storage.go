@@ -102,16 +102,19 @@ func (r *Resources) accountResource(a account) accountResource {
 	properties, _ := json.Marshal(map[string]any{ // text and times cannot fail
 		"provisioningState": "Succeeded", "creationTime": arm.FormatTime(a.Created), "primaryLocation": a.Location, "statusOfPrimary": "available",
 		"accessTier": a.AccessTier, "supportsHttpsTrafficOnly": true, "minimumTlsVersion": "TLS1_2", "allowBlobPublicAccess": false, "allowSharedKeyAccess": true,
-		"primaryEndpoints": map[string]string{"blob": r.blobURL(a.Name)},
+		"primaryEndpoints": map[string]string{"blob": r.blobURL(a)},
 	})
 	return accountResource{arm.Resource{ID: a.id(), Name: a.Name, Type: "Microsoft.Storage/storageAccounts", Location: string(a.Location), Tags: a.Tags, Properties: properties}, skuOf(a.SKU), a.Kind}
 }
 
-func (r *Resources) blobURL(account string) string {
-	if r.c.BlobURL != nil {
-		return r.c.BlobURL(account)
+func (r *Resources) blobURL(a account) string {
+	if r.c.BlobAt != nil {
+		return r.c.BlobAt(a.Name, a.Location)
 	}
-	return "https://" + account + ".blob." + r.c.Endpoints.StorageSuffix + "/"
+	if r.c.BlobURL != nil {
+		return r.c.BlobURL(a.Name)
+	}
+	return "https://" + a.Name + ".blob." + r.c.Endpoints.StorageSuffix + "/"
 }
 
 // account finds the account that a request names, in the group that it names.
