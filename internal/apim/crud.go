@@ -33,12 +33,14 @@ func (p *Provider) put(ctx context.Context, s *Service, k *Kind, ids []string, r
 		return nil, matchRequired()
 	}
 	for try := 0; ; try++ {
-		w, err := p.prepare(ctx, s, k, ids, r, sent)
-		if err != nil {
+		w := &Write{Service: s, Kind: k, Request: r, Sent: sent, Secret: func(string) bool { return true }}
+		if err := p.prepare(ctx, w, ids); err != nil {
+			w.done()
 			return nil, err
 		}
-		rev, err := p.commit(ctx, w)
-		if tandem.KindOf(err) == tandem.Precondition && try < commitTries && !concrete(r) {
+		rev, err := w.commit(ctx)
+		w.done()
+		if tandem.KindOf(err) == tandem.Precondition && try < commitTries && (!concrete(r) || conflictsWith(err) != w.Doc.Key) {
 			continue
 		}
 		if err != nil {
@@ -57,9 +59,9 @@ func (p *Provider) put(ctx context.Context, s *Service, k *Kind, ids []string, r
 }
 
 // prepare builds the write from what is there now and what was sent.
-func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []string, r *arm.Request, sent map[string]any) (*Write, error) {
+func (p *Provider) prepare(ctx context.Context, w *Write, ids []string) error {
+	s, k, r, sent := w.Service, w.Kind, w.Request, w.Sent
 	patch := r.Method == http.MethodPatch
-	w := &Write{Service: s, Kind: k, Request: r, Sent: sent, Secret: func(string) bool { return true }}
 	stored, err := s.locate(ctx, k, ids)
 	if err == nil {
 		w.IDs = stored
@@ -72,19 +74,19 @@ func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []strin
 		}
 	case tandem.KindOf(err) == tandem.NotFound:
 		if w.IDs == nil {
-			return nil, notFound(s.Table.ByType("apis"), ids[0])
+			return notFound(s.Table.ByType("apis"), ids[0])
 		}
 	case err != nil:
-		return nil, err
+		return err
 	}
 	if b, ok := k.Rules.(builtIn); ok && w.Old == nil {
 		w.Old = b.BuiltIn(k, w.IDs) // revision 0: it exists, but was never written
 	}
 	if w.Old == nil && patch {
-		return nil, notFound(k, ids[len(ids)-1])
+		return notFound(k, ids[len(ids)-1])
 	}
 	if err := r.CheckETag(w.Old.etag()); err != nil {
-		return nil, err
+		return err
 	}
 	w.Doc = &Document{IDs: w.IDs, Key: Key(k.typ, w.IDs), Type: k.typ, Properties: map[string]any{}}
 	if w.Old != nil {
@@ -92,7 +94,7 @@ func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []strin
 		if patch {
 			w.Doc.Properties = clone(w.Old.Properties)
 			if err := w.Old.reveal(s.Sealer, k.Rules, w.Doc.Properties); err != nil {
-				return nil, err
+				return err
 			}
 		}
 		for _, name := range k.ReadOnly {
@@ -104,12 +106,12 @@ func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []strin
 	merge(w.Doc.Properties, clone(sent), patch)
 	for i := 0; i < len(k.params)-1; i++ {
 		if err := w.requireParent(ctx, i); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if k.Rules != nil {
 		if err := k.Rules.Write(ctx, w); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	for _, name := range k.WriteOnly {
@@ -119,20 +121,20 @@ func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []strin
 		v := lookup(w.Doc.Properties, name)
 		sealedBefore := w.Old != nil && w.Old.Sealed[name] != ""
 		if (v == nil || v == "") && !sealedBefore {
-			return nil, invalid(name, "%s is required.", name)
+			return invalid(name, "%s is required.", name)
 		}
 	}
 	for _, ref := range k.References {
 		if err := w.reference(ctx, ref); err != nil {
-			return nil, err
+			return err
 		}
 	}
 	if err := w.Doc.seal(s.Sealer, k, w.Old, w.Secret); err != nil {
-		return nil, err
+		return err
 	}
 	value, err := w.Doc.encode()
 	if err != nil {
-		return nil, err
+		return err
 	}
 	cond := store.Condition{Key: w.Doc.Key}
 	if w.Old != nil {
@@ -140,7 +142,7 @@ func (p *Provider) prepare(ctx context.Context, s *Service, k *Kind, ids []strin
 	}
 	w.Batch.If = append(w.Batch.If, cond)
 	w.Batch.Put = append(w.Batch.Put, store.Write{Key: w.Doc.Key, Value: value})
-	return w, nil
+	return nil
 }
 
 // requireParent demands that the i-th ancestor exists.
@@ -221,47 +223,30 @@ func (s *Service) relative(id string) string {
 	return "/" + strings.Trim(id, "/")
 }
 
-// commit writes the children first, in pieces where they are many, then the resource itself with its conditions, then
-// removes what is stale. An interrupted write is finished by repeating it.
-func (p *Provider) commit(ctx context.Context, w *Write) (tandem.Revision, error) {
-	before, b := w.Before, w.Batch
-	if room := store.SpaceMaxOps - len(b.If) - len(b.Put) - len(b.Delete); len(before)+len(w.Stale) <= room && size(before) < store.MaxBytes/2 {
-		b.Put, b.Delete = append(before, b.Put...), append(b.Delete, w.Stale...)
-		return w.Service.Space.Commit(ctx, b)
-	}
-	for len(before) > 0 {
-		n := 1
-		for n < len(before) && n < store.SpaceMaxOps-1 && size(before[:n+1]) < store.MaxBytes/2 {
-			n++
-		}
-		if _, err := w.Service.Space.Commit(ctx, store.Batch{Put: before[:n]}); err != nil {
-			return 0, err
-		}
-		before = before[n:]
-	}
-	rev, err := w.Service.Space.Commit(ctx, b)
-	for stale := w.Stale; err == nil && len(stale) > 0; {
-		n := min(len(stale), store.SpaceMaxOps-1)
-		_, err = w.Service.Space.Commit(ctx, store.Batch{Delete: stale[:n]})
-		stale = stale[n:]
-	}
-	return rev, err
+// commit writes the resource, its children and what goes with them at once, however many they are.
+func (w *Write) commit(ctx context.Context) (tandem.Revision, error) {
+	b := w.Batch
+	own := len(b.Put) - 1 // the resource itself comes first, so that its revision is that of the commit
+	b.Put = append(append([]store.Write{b.Put[own]}, b.Put[:own]...), w.Before...)
+	b.Delete = unique(append(b.Delete, w.Stale...))
+	return w.Service.Space.Commit(ctx, b)
 }
 
-func size(writes []store.Write) (n int) {
-	for _, w := range writes {
-		n += len(w.Key) + len(w.Value)
+// conflictsWith is the key whose condition a commit failed on.
+func conflictsWith(err error) string {
+	var te *tandem.Error
+	if errors.As(err, &te) {
+		return te.Subject
 	}
-	return n
+	return ""
 }
 
 func commitError(w *Write, err error) error {
-	var te *tandem.Error
-	if tandem.KindOf(err) == tandem.Precondition && errors.As(err, &te) {
-		if te.Subject == w.Doc.Key {
+	if tandem.KindOf(err) == tandem.Precondition {
+		if conflictsWith(err) == w.Doc.Key {
 			return preconditionFailed()
 		}
-		return arm.Errorf(http.StatusConflict, "Conflict", "A resource that this call depends on (%s) changed meanwhile; read it again and repeat the call.", te.Subject)
+		return arm.Errorf(http.StatusConflict, "Conflict", "A resource that this call depends on (%s) changed meanwhile; read it again and repeat the call.", conflictsWith(err))
 	}
 	return serviceError(w.Service, err)
 }
@@ -357,11 +342,14 @@ func (p *Provider) delete(ctx context.Context, s *Service, k *Kind, ids []string
 			return nil, err
 		}
 		w.Batch.Delete = unique(append(w.Batch.Delete, below...))
-		if err := w.deleteInPieces(ctx); err != nil {
+		if _, err := s.Space.Commit(ctx, w.Batch); err != nil {
 			if tandem.KindOf(err) == tandem.Precondition && try < commitTries && !concrete(r) {
 				continue
 			}
 			return nil, commitError(w, err)
+		}
+		if err := s.deleteLate(ctx, k, doc); err != nil {
+			return nil, serviceError(s, err)
 		}
 		status := http.StatusOK
 		if k.typ == "apis" || k.typ == "workspaces.apis" || k.typ == "users" {
@@ -371,24 +359,17 @@ func (p *Provider) delete(ctx context.Context, s *Service, k *Kind, ids []string
 	}
 }
 
-// deleteInPieces commits a deletion that may be larger than one batch: children first, the resource itself last, so that
-// an interrupted deletion is finished by repeating it.
-func (w *Write) deleteInPieces(ctx context.Context) error {
-	room := store.SpaceMaxOps - len(w.Batch.If) - len(w.Batch.Put)
-	own, rest := w.Batch.Delete, []string(nil)
-	if len(own) > room {
-		rest, own = own[1:], own[:1]
+// deleteLate deletes what was written below a resource between the look at it and its deletion. From then on nothing can
+// be: who writes a child demands its parent.
+func (s *Service) deleteLate(ctx context.Context, k *Kind, doc *Document) error {
+	below, err := s.below(ctx, k, doc.IDs)
+	if err != nil || len(below) == 0 {
+		return err
 	}
-	for len(rest) > 0 {
-		n := min(len(rest), store.SpaceMaxOps-1)
-		if _, err := w.Service.Space.Commit(ctx, store.Batch{Delete: rest[:n]}); err != nil {
-			return err
-		}
-		rest = rest[n:]
+	_, err = s.Space.Commit(ctx, store.Batch{If: []store.Condition{{Key: doc.Key}}, Delete: below})
+	if tandem.KindOf(err) == tandem.Precondition { // the resource is there again, and what is below it is its own
+		return nil
 	}
-	last := w.Batch
-	last.Delete = own
-	_, err := w.Service.Space.Commit(ctx, last)
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"strings"
 
+	"tandem"
 	"tandem/internal/store"
 )
 
@@ -86,12 +87,44 @@ func unique(keys []string) []string {
 	return out
 }
 
+// pathsID names the internal document that every write that gives an API its path commits. So of two writes that look for the same
+// path at once one looks again. No API can have this name.
+const pathsID = ";paths"
+
+// holdPaths makes the write's commit fail where another takes a path meanwhile. Writes of this process wait for each other
+// instead, until the write is done.
+func (w *Write) holdPaths(ctx context.Context) error {
+	if w.held == nil {
+		w.Service.paths.Lock()
+		w.held = w.Service.paths.Unlock
+	}
+	d, err := w.Service.read(ctx, Key(RootType, []string{pathsID}))
+	if tandem.KindOf(err) == tandem.NotFound {
+		d, err = &Document{IDs: []string{pathsID}, Key: Key(RootType, []string{pathsID})}, nil
+	}
+	if err != nil {
+		return err
+	}
+	w.Batch.If = append(w.Batch.If, store.Condition{Key: d.Key, Revision: d.Revision})
+	write, err := d.Write()
+	w.Batch.Put = append(w.Batch.Put, write)
+	return err
+}
+
 // uniquePath demands that no other API answers at the path of this one. The versions of one set share their path.
 func (w *Write) uniquePath(ctx context.Context, name string) error {
 	p := w.Doc.Properties
 	path, _ := p["path"].(string)
-	if w.Old != nil && strings.EqualFold(w.Old.String("path"), path) && w.Old.String("apiVersion") == asString(p["apiVersion"]) {
+	set := asString(p["apiVersionSetId"])
+	if set != "" {
+		set = w.Service.relative(set)
+	}
+	if w.Old != nil && strings.EqualFold(w.Old.String("path"), path) && w.Old.String("apiVersion") == asString(p["apiVersion"]) &&
+		strings.EqualFold(w.Old.String("apiVersionSetId"), set) {
 		return nil
+	}
+	if err := w.holdPaths(ctx); err != nil {
+		return err
 	}
 	own := Key(w.Kind.typ, append(append([]string(nil), w.IDs[:len(w.IDs)-1]...), name)) + ";rev="
 	for _, typ := range []string{"apis", "workspaces.apis"} {
@@ -110,8 +143,7 @@ func (w *Write) uniquePath(ctx context.Context, name string) error {
 			if !strings.EqualFold(other.String("path"), path) {
 				continue
 			}
-			set := asString(p["apiVersionSetId"])
-			if set != "" && strings.EqualFold(w.Service.relative(set), other.String("apiVersionSetId")) && asString(p["apiVersion"]) != other.String("apiVersion") {
+			if set != "" && strings.EqualFold(set, other.String("apiVersionSetId")) && asString(p["apiVersion"]) != other.String("apiVersion") {
 				continue
 			}
 			plain, _ := SplitRevision(other.Name())

@@ -36,10 +36,20 @@ type Write struct {
 	Old     *Document // nil when the resource is new
 	Sent    map[string]any
 	Batch   store.Batch
-	Before  []store.Write // documents that are written first: children of the resource, in pieces where they are many
-	Stale   []string      // keys that are deleted afterwards
+	Before  []store.Write // documents that are written with it: children of the resource
+	Stale   []string      // keys that are deleted with it
 	// Secret tells which secret properties are secret this time (a named value may be plain).
 	Secret func(property string) bool
+
+	held func() // lets go of what the write holds until it is committed; nil: nothing
+}
+
+// done ends the write, committed or not.
+func (w *Write) done() {
+	if w.held != nil {
+		w.held()
+		w.held = nil
+	}
 }
 
 // New tells whether the resource is being created.

@@ -137,7 +137,7 @@ func (w *Write) copyBelow(ctx context.Context, k *Kind, ids []string) error {
 	return nil
 }
 
-// also writes another document with this change: before the resource itself, so that it is never seen without them.
+// also writes another document with this change.
 func (w *Write) also(d *Document) error {
 	value, err := d.encode()
 	if err != nil {

@@ -3,6 +3,7 @@ package apim
 import (
 	"context"
 	"strings"
+	"sync"
 
 	"tandem"
 	"tandem/internal/store"
@@ -18,6 +19,7 @@ type Service struct {
 
 	policies PolicyChecker
 	fetch    func(ctx context.Context, url string) ([]byte, error)
+	paths    sync.Mutex // held by the write of an API that takes a path
 }
 
 // apiIDAt is the position of an API's id among the ids of a path, or -1.

@@ -148,7 +148,7 @@ func (f *following) start(ctx context.Context) error {
 
 func (f *following) event(ctx context.Context, e store.SpaceEvent) error {
 	to := Position{e.Head.Epoch, e.Head.Active, e.Revision}
-	if e.Swapped {
+	if e.Swapped || changesSize(e.Changes) > maxFrame/2 { // a commit that no frame holds is told as its outcome
 		return f.give(Entry{Kind: EntryFull, After: f.at.Revision, Documents: public(f.Space.Documents(ctx, e.Head.Active, e.Revision))}, to)
 	}
 	changes := slices.DeleteFunc(e.Changes, func(c store.Change) bool { return Internal(c.Key) })
@@ -211,4 +211,12 @@ func public(documents iter.Seq2[store.Document, error]) iter.Seq2[store.Document
 			}
 		}
 	}
+}
+
+// changesSize is how many bytes of keys and values the changes have.
+func changesSize(changes []store.Change) (n int) {
+	for _, c := range changes {
+		n += len(c.Key) + len(c.Value)
+	}
+	return n
 }
