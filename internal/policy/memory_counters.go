@@ -1,7 +1,9 @@
 package policy
 
 import (
+	"crypto/sha256"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"tandem"
@@ -10,16 +12,20 @@ import (
 // maxCounters bounds how many keys a process counts; beyond it the ones unused for longest go.
 const maxCounters = 1 << 20
 
-// MemoryCounters counts in this process. It implements Counters and Gates.
+// MemoryCounters counts in this process. It implements Counters and Gates, and gives what it counted to be kept or to be
+// counted on elsewhere: see Export, Import, Changed and Restore.
 type MemoryCounters struct {
 	clock  tandem.Clock
 	shards [64]counterShard
+	learnt learnt
+	follow [2]atomic.Bool // whether changes are noted for each of the followers
 }
 
 type counterShard struct {
-	mu   sync.Mutex
-	keys map[string]*counter
-	open map[string]int // gates
+	mu      sync.Mutex
+	keys    map[string]*counter
+	open    map[string]int // gates
+	changed [2][]*counter  // since each follower asked
 }
 
 // counter holds the count of the current period and of the one before it: a sliding window is estimated from both, so
@@ -29,6 +35,11 @@ type counter struct {
 	current int64
 	before  int64
 	used    time.Time
+
+	name   [sha256.Size]byte
+	window Window // as it was asked for last
+	noted  [2]bool
+	seen   uint64 // how much of what was learnt it has taken up
 }
 
 // NewMemoryCounters makes counters for one process.
@@ -59,11 +70,15 @@ func (m *MemoryCounters) Take(key string, n int64, w Window, force bool) Count {
 		if len(s.keys) >= maxCounters/len(m.shards) {
 			s.evict(now)
 		}
-		c = &counter{start: firstStart(w, now)}
+		c = &counter{start: firstStart(w, now), name: CounterKey(key)}
 		s.keys[key] = c
 	}
-	c.used = now
+	c.used, c.window = now, w
 	end := c.advance(w, now)
+	if c.seen != m.learnt.epoch.Load() {
+		m.learnt.tell(c, w, now)
+		end = c.advance(w, now)
+	}
 	used := c.sum(w, now)
 	ask := max(n, 1)
 	allowed := used+ask <= w.Limit
@@ -73,6 +88,7 @@ func (m *MemoryCounters) Take(key string, n int64, w Window, force bool) Count {
 	if n != 0 && (allowed || force) {
 		c.current += n
 		used += n
+		m.note(s, c)
 	}
 	out := Count{Allowed: allowed, Used: used, Remaining: max(0, w.Limit-used)}
 	if !allowed {

@@ -13,19 +13,14 @@ import (
 	"time"
 
 	"tandem"
+	"tandem/internal/policy"
 )
 
-// Counter is one rate limit's or quota's count in its period. How far the period has run is a duration, so that the clocks
-// of the two sides need not agree.
-type Counter struct {
-	Key     [sha256.Size]byte // CounterKey: nobody learns whom it counts (law 7)
-	Current int64             // calls in the period that runs
-	Before  int64             // in the one before, of a sliding window
-	Elapsed time.Duration     // since the period began
-}
+// Counter is one rate limit's or quota's count in its period.
+type Counter = policy.Counter
 
 // CounterKey hashes the key of a counter.
-func CounterKey(key string) [sha256.Size]byte { return sha256.Sum256([]byte(key)) }
+func CounterKey(key string) [sha256.Size]byte { return policy.CounterKey(key) }
 
 // Counters is what replication needs of the gateways' counters.
 type Counters interface {
