@@ -28,6 +28,10 @@ func newRoot() *cobra.Command {
 	root.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
 		return usageError{fmt.Errorf("%w; run '%s --help'", err, c.CommandPath())}
 	})
-	root.AddCommand(newRehearse(), newUp(), newServe(), newBackend(), newBackup(), newRestore(), newVerify(), newDiff(), newInspect(), newExport(), newImport(), newLogicApp(), newPolicy(), newVersion())
+	var context string
+	root.PersistentFlags().StringVar(&context, "context", "", "the deployment to work with; see 'tandem context'")
+	_ = root.RegisterFlagCompletionFunc("context", completeContexts) // the flag is there
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return chooseContext(c, context) }
+	root.AddCommand(newRehearse(), newUp(), newServe(), newBackend(), newBackup(), newRestore(), newVerify(), newDiff(), newInspect(), newExport(), newImport(), newLogicApp(), newPolicy(), newContext(), newDoctor(), newMan(), newVersion())
 	return root
 }
