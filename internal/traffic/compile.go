@@ -17,6 +17,7 @@ type compiler struct {
 	// lastGood gives the names of endpoints that were up when last any was.
 	lastGood func(profile string) map[string]bool
 	draining func(endpoint string) bool
+	step     func(p *Profile, e *Endpoint) int // how far a drain has come, 0 to drainSteps-1; 0 where none is under way
 	// flatten, where it is set, gives the addresses to answer for a name.
 	flatten func(host string) []netip.Addr
 }
@@ -33,6 +34,13 @@ func (c *compiler) compile(o *outlook) (*nameserver.Node, error) {
 	return c.tree(o, ttl)
 }
 
+func (c *compiler) stepOf(p *Profile, e *Endpoint) int {
+	if c.step == nil {
+		return 0
+	}
+	return c.step(p, e)
+}
+
 func (c *compiler) anyDraining(o *outlook) bool {
 	for _, e := range o.endpoints {
 		if c.draining != nil && c.draining(endpointID(o.profile, e.endpoint)) || e.child != nil && c.anyDraining(e.child) {
@@ -46,6 +54,9 @@ func (c *compiler) anyDraining(o *outlook) bool {
 func (c *compiler) tree(o *outlook, ttl uint32) (*nameserver.Node, error) {
 	if o.profile.Properties.ProfileStatus == disabled {
 		return nameserver.Absent(), nil
+	}
+	if o.only >= 0 {
+		return c.node(o.endpoints[o.only], ttl)
 	}
 	switch o.profile.Properties.TrafficRoutingMethod {
 	case methodGeographic:
@@ -62,7 +73,7 @@ func (c *compiler) tree(o *outlook, ttl uint32) (*nameserver.Node, error) {
 		kids, err := c.nodes(chosen, ttl)
 		weights := make([]uint32, len(chosen))
 		for i, e := range chosen {
-			weights[i] = uint32(value(e.endpoint.Properties.Weight, 1))
+			weights[i] = uint32(value(e.endpoint.Properties.Weight, 1)) * uint32(drainSteps-c.stepOf(o.profile, e.endpoint))
 		}
 		return nameserver.Weighted(kids, weights), err
 	case methodPerformance:

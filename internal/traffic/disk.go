@@ -27,6 +27,7 @@ type savedState struct {
 	Drains   map[string]time.Time       `json:"drains"`
 	Drained  map[string]bool            `json:"drained"`
 	Flat     map[string][]netip.Addr    `json:"addresses"`
+	Steered  map[string]steered         `json:"steered"`
 }
 
 const stateFormat = 1
@@ -78,6 +79,9 @@ func (s *Service) restore() (savedState, error) {
 		}
 		s.drains[id] = since
 	}
+	if saved.Steered != nil {
+		s.steered = saved.Steered
+	}
 	if saved.Drained != nil {
 		s.drained = saved.Drained
 	}
@@ -115,7 +119,7 @@ func (s *Service) save() error {
 	}
 	s.mu.Lock()
 	raw, err := json.Marshal(savedState{Format: stateFormat, Saved: s.config.Clock.Now(), Revision: s.revision, Profiles: s.profiles, States: states,
-		Good: s.good, Failback: s.failback, Drains: s.drains, Drained: s.drained, Flat: s.flat})
+		Good: s.good, Failback: s.failback, Drains: s.drains, Drained: s.drained, Flat: s.flat, Steered: s.steered})
 	s.mu.Unlock()
 	if err == nil {
 		err = replaceFile(s.statePath(), raw)
@@ -167,7 +171,7 @@ func (s *Service) tick(ctx context.Context) {
 		now := s.config.Clock.Now()
 		s.mu.Lock()
 		moved := s.endDrains(now)
-		if moved {
+		if moved || !s.expiry.IsZero() && !now.Before(s.expiry) || len(s.drains) > len(s.drained) { // weights of draining endpoints fall
 			s.compile()
 		}
 		s.mu.Unlock()
@@ -201,10 +205,9 @@ func (s *Service) resign() {
 func (s *Service) endDrains(now time.Time) bool {
 	moved := false
 	for _, p := range s.profiles {
-		ttl := time.Duration(value(p.Properties.DNSConfig.TTL, 60)) * time.Second
 		for _, e := range p.Properties.Endpoints {
 			id := endpointID(p, e)
-			if since, ok := s.drains[id]; ok && !s.drained[id] && now.Sub(since) >= ttl {
+			if since, ok := s.drains[id]; ok && !s.drained[id] && now.Sub(since) >= drainLength(p, e) {
 				s.drained[id] = true
 				moved = true
 			}

@@ -35,19 +35,27 @@ func (s *Service) follow(ctx context.Context) {
 }
 
 func (s *Service) followOnce(ctx context.Context, alive func()) error {
-	list, err := s.config.Store.List(ctx, profilePrefix, store.ListOptions{})
+	list, err := s.config.Store.List(ctx, prefix, store.ListOptions{})
 	if err != nil {
 		return err
 	}
 	alive()
 	profiles := make(map[string]*Profile, len(list.Documents))
+	var orders []store.Document
 	for _, d := range list.Documents {
-		if p := s.decode(d); p != nil {
-			profiles[d.Key] = p
+		switch {
+		case strings.HasPrefix(d.Key, steerPrefix):
+			orders = append(orders, d)
+		case strings.HasPrefix(d.Key, profilePrefix):
+			if p := s.decode(d); p != nil {
+				profiles[d.Key] = p
+			}
 		}
 	}
-	s.take(profiles, list.Revision, nil)
-	return s.config.Store.Watch(ctx, profilePrefix, list.Revision, func(e store.Event) error {
+	s.dropOrders(orders)
+	s.take(profiles, list.Revision, nil, orders...)
+	return s.config.Store.Watch(ctx, prefix, list.Revision, func(e store.Event) error {
+		var orders []store.Document
 		s.mu.Lock()
 		next := make(map[string]*Profile, len(s.profiles)+1)
 		for k, p := range s.profiles {
@@ -55,13 +63,21 @@ func (s *Service) followOnce(ctx context.Context, alive func()) error {
 		}
 		s.mu.Unlock()
 		for _, c := range e.Changes {
-			if c.Deleted {
+			switch {
+			case strings.HasPrefix(c.Key, steerPrefix):
+				if !c.Deleted { // an order ends with its profile
+					orders = append(orders, c.Document)
+				}
+			case !strings.HasPrefix(c.Key, profilePrefix):
+			case c.Deleted:
 				delete(next, c.Key)
-			} else if p := s.decode(c.Document); p != nil {
-				next[c.Key] = p
+			default:
+				if p := s.decode(c.Document); p != nil {
+					next[c.Key] = p
+				}
 			}
 		}
-		s.take(next, e.Revision, nil)
+		s.take(next, e.Revision, nil, orders...)
 		return nil
 	})
 }
@@ -79,7 +95,7 @@ func (s *Service) decode(d store.Document) *Profile {
 }
 
 // take makes profiles what is probed and answered. It is called at start and then by follow alone, never by two at once.
-func (s *Service) take(profiles map[string]*Profile, revision tandem.Revision, restored map[string]health.State) {
+func (s *Service) take(profiles map[string]*Profile, revision tandem.Revision, restored map[string]health.State, orders ...store.Document) {
 	targets := map[string]health.Target{}
 	for _, p := range profiles {
 		if p.Properties.ProfileStatus == disabled {
@@ -118,6 +134,14 @@ func (s *Service) take(profiles map[string]*Profile, revision tandem.Revision, r
 	forget(s.failback, present)
 	forget(s.drains, present)
 	forget(s.drained, present)
+	for _, d := range orders {
+		s.ordered(d)
+	}
+	for key := range s.steered {
+		if profiles[key] == nil {
+			delete(s.steered, key)
+		}
+	}
 	s.compile()
 	s.mu.Unlock()
 	for _, id := range readmit {
@@ -142,10 +166,19 @@ func forget[V any](m map[string]V, present map[string]bool) {
 // they were last compiled are passed over. A profile that cannot be compiled keeps answering what it did and is told in
 // Problems.
 func (s *Service) compile() {
-	looks := evaluate(s.profiles, s.monitor.Views(), func(id string) bool { return s.drained[id] })
+	at := s.situation()
+	s.expiry = expires(s.profiles, at.now)
+	looks := evaluate(s.profiles, at)
 	home, homeOK := geo.RegionPoint(s.config.Region)
 	c := &compiler{places: s.places, home: home, homeOK: homeOK, lastGood: func(key string) map[string]bool { return s.good[key] },
-		draining: func(id string) bool { _, ok := s.drains[id]; return ok }}
+		draining: func(id string) bool { _, ok := s.drains[id]; return ok },
+		step: func(p *Profile, e *Endpoint) int {
+			since, ok := s.drains[endpointID(p, e)]
+			if !ok {
+				return 0
+			}
+			return drainStep(since, at.now, drainLength(p, e))
+		}}
 	for key, was := range s.compiled {
 		if p := s.profiles[key]; p == nil || !strings.EqualFold(was.name, p.Properties.DNSConfig.RelativeName) {
 			s.note(key, s.zone.Set(was.name, nil))
@@ -156,6 +189,11 @@ func (s *Service) compile() {
 	}
 	for key, o := range looks {
 		s.remember(key, o)
+		var ignored error
+		if o.ignored != "" {
+			ignored = errors.New(o.ignored)
+		}
+		s.note("order for "+key, ignored)
 		stand := c.stand(o)
 		if was, ok := s.compiled[key]; ok && was.stand == stand {
 			continue
@@ -199,9 +237,9 @@ func (c *compiler) stand(o *outlook) string {
 	var b strings.Builder
 	var add func(o *outlook)
 	add = func(o *outlook) {
-		fmt.Fprintf(&b, "%p{", o.profile) // a changed profile is another value
+		fmt.Fprintf(&b, "%p %d{", o.profile, o.only) // a changed profile is another value
 		for _, e := range o.endpoints {
-			fmt.Fprintf(&b, "%s %t %t %t %t,", e.status, e.eligible, e.up, e.held, c.draining(endpointID(o.profile, e.endpoint)))
+			fmt.Fprintf(&b, "%s %t %t %t %t %d,", e.status, e.eligible, e.up, e.held, c.draining(endpointID(o.profile, e.endpoint)), c.stepOf(o.profile, e.endpoint))
 			if e.child != nil {
 				add(e.child)
 			}

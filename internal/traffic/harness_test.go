@@ -48,14 +48,21 @@ func newPlane(t *testing.T, with func(*Config)) *plane {
 	p := &plane{t: t, store: storetest.Memory()}
 	t.Cleanup(func() { p.store.Close() })
 	p.service = startService(t, p.store, with)
-	provider := NewProvider(ProviderConfig{Store: p.store, Clock: tandem.SystemClock{}, Health: p.service})
+	p.serve(NewProvider(ProviderConfig{Store: p.store, Clock: tandem.SystemClock{}, Health: p.service}))
+	return p
+}
+
+// serve puts a provider on the wire.
+func (p *plane) serve(provider *Provider) {
+	t := p.t
+	t.Helper()
 	server, err := arm.NewServer(arm.ServerConfig{Providers: []arm.Provider{provider}, Authoriser: everyone{}, Clock: tandem.SystemClock{}, Log: quiet()})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.web = httptest.NewTLSServer(server)
-	t.Cleanup(func() { p.web.Client().CloseIdleConnections(); p.web.Close() })
-	return p
+	web := httptest.NewTLSServer(server)
+	p.web = web
+	t.Cleanup(func() { web.Client().CloseIdleConnections(); web.Close() })
 }
 
 func quiet() *slog.Logger { return slog.New(slog.DiscardHandler) }

@@ -151,7 +151,7 @@ func TestMethods(t *testing.T) {
 		{"down, nobody takes over", "Subnet", "10.0.0.1", []string{"a a.example Degraded subnet=10.0.0.0/24"}, "a.example", "Degraded"},
 	} {
 		p, views := profileOf(t, "p", c.method, c.endpoints...)
-		o := evaluate(map[string]*Profile{p.key(): p}, views, nil)[p.key()]
+		o := evaluate(map[string]*Profile{p.key(): p}, situation{views: views})[p.key()]
 		home, _ := geo.RegionPoint("westeurope")
 		got := answersFrom(t, &compiler{places: world(t), home: home, homeOK: true}, o, c.client)
 		if got != c.want || o.status != c.status {
@@ -164,7 +164,7 @@ func TestAllDownPolicies(t *testing.T) {
 	for policy, want := range map[string]string{allDownServe: "a.example", allDownLast: "b.example", allDownNone: "NODATA"} {
 		p, views := profileOf(t, "p", "Priority", "a a.example Degraded", "b b.example Degraded")
 		p.Properties.AllDownPolicy = policy
-		o := evaluate(map[string]*Profile{p.key(): p}, views, nil)[p.key()]
+		o := evaluate(map[string]*Profile{p.key(): p}, situation{views: views})[p.key()]
 		c := &compiler{places: geo.Unknown(), lastGood: func(string) map[string]bool { return map[string]bool{"b": true} }}
 		if got := answersFrom(t, c, o, "10.0.0.1"); got != want {
 			t.Errorf("%s: %s, want %s", policy, got, want)
@@ -196,7 +196,7 @@ func TestNested(t *testing.T) {
 		for k, v := range more {
 			views[k] = v
 		}
-		looks := evaluate(map[string]*Profile{kid.key(): kid, parent.key(): parent}, views, nil)
+		looks := evaluate(map[string]*Profile{kid.key(): kid, parent.key(): parent}, situation{views: views})
 		o := looks[parent.key()]
 		if got := answersFrom(t, &compiler{places: geo.Unknown()}, o, "10.0.0.1"); o.endpoints[0].status != c.status || got != c.answers {
 			t.Errorf("%s: %s, answers %s; want %s, %s", c.name, o.endpoints[0].status, got, c.status, c.answers)

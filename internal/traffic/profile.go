@@ -130,9 +130,12 @@ type EndpointProperties struct {
 	CustomHeaders         []Header `json:"customHeaders,omitempty"`
 	AlwaysServe           string   `json:"alwaysServe,omitempty"`
 
-	Override string `json:"override,omitempty"` // Tandem's own: Up or Down, against what is measured
-	Drain    string `json:"drain,omitempty"`    // Tandem's own: Enabled takes the endpoint out in two steps
-	Failback int64  `json:"failback,omitempty"` // Tandem's own: grows with each failback call; nodes act on a change
+	// Tandem's own.
+	Override       string `json:"override,omitempty"`       // Up or Down, against what is measured
+	OverrideUntil  string `json:"overrideUntil,omitempty"`  // RFC 3339: when Override ends; empty: by hand
+	Drain          string `json:"drain,omitempty"`          // Enabled takes the endpoint out in two steps
+	DrainInSeconds *int64 `json:"drainInSeconds,omitempty"` // from the begin of a drain until the endpoint is out; at least the TTL
+	Failback       int64  `json:"failback,omitempty"`       // grows with each failback call; nodes act on a change
 }
 
 // Subnet is a range of client addresses: first with last, or first with scope (leading bits), or first alone.
@@ -152,6 +155,9 @@ func (p *Profile) resourceID() string {
 
 // key is where the profile is stored.
 func (p *Profile) key() string { return profileKey(p.Subscription, p.ResourceGroup, p.Name) }
+
+// prefix is where all of it is stored.
+const prefix = "traffic/"
 
 const (
 	profilePrefix = "traffic/profiles/"

@@ -21,6 +21,8 @@ type Health interface {
 	Results(endpoint string) []health.Result
 	// Events gives the remembered changes, oldest first.
 	Events() []health.Change
+	// Steered gives the order in force for a profile, by its key, and where that is Hold the endpoints held for up.
+	Steered(profile string) (order Steering, held map[string]bool)
 	// Drained tells that an endpoint left DNS at the end of its drain.
 	Drained(endpoint string) bool
 }
@@ -30,6 +32,11 @@ type ProviderConfig struct {
 	Store store.Store
 	Clock tandem.Clock
 	Zone  string // of the profiles' names; empty: trafficmanager.net
+	// NameServers are those of the zone; empty: "ns1." and the zone. No profile can have their names.
+	NameServers []string
+	// Find tells where the resource is that an azure endpoint names; NotFound where there is none, or its kind has no
+	// address. nil: such endpoints need a target.
+	Find func(ctx context.Context, id tandem.ResourceID) (Found, error)
 	// Health is this node's; nil on nodes that do not probe: endpoints are then told as CheckingEndpoint.
 	Health Health
 }
@@ -43,6 +50,9 @@ var _ arm.Provider = (*Provider)(nil)
 func NewProvider(c ProviderConfig) *Provider {
 	if c.Zone == "" {
 		c.Zone = defaultZone
+	}
+	if len(c.NameServers) == 0 {
+		c.NameServers = []string{"ns1." + c.Zone}
 	}
 	return &Provider{c}
 }
@@ -86,6 +96,7 @@ func (p *Provider) Routes() []arm.Route {
 		{Method: http.MethodPut, Pattern: sub + "/providers/Microsoft.Network/trafficManagerUserMetricsKeys/{name}", Handler: p.putMetricsKey},
 		{Method: http.MethodDelete, Pattern: sub + "/providers/Microsoft.Network/trafficManagerUserMetricsKeys/{name}", Handler: p.deleteMetricsKey},
 		{Method: http.MethodPost, Pattern: profile + "/listHealth", Handler: p.listHealth, Action: readAction},
+		{Method: http.MethodPost, Pattern: profile + "/steer", Handler: p.steerProfile},
 	}
 	for _, kind := range []string{kindAzure, kindExternal, kindNested} {
 		e := profile + "/" + kind + "/{endpointName}"
@@ -185,8 +196,11 @@ func (p *Provider) change(ctx context.Context, r *arm.Request, f func(old *Profi
 func (p *Provider) commit(ctx context.Context, key string, revision tandem.Revision, oldName string, next *Profile) error {
 	b := store.Batch{If: []store.Condition{{Key: key, Revision: revision}}}
 	if next == nil {
-		b.Delete = []string{key, nameKey(oldName)}
+		b.Delete = []string{key, nameKey(oldName), steerKey(key)}
 		_, err := p.Store.Commit(ctx, b)
+		return err
+	}
+	if err := p.resolveTargets(ctx, next); err != nil {
 		return err
 	}
 	if err := next.normalise(); err != nil {
@@ -200,6 +214,9 @@ func (p *Provider) commit(ctx context.Context, key string, revision tandem.Revis
 		return refuse("properties.dnsConfig.relativeName", "The relative DNS name of a profile cannot be changed after it is created.")
 	}
 	if oldName == "" {
+		if p.reserved(name) {
+			return arm.Errorf(http.StatusConflict, "Conflict", "Domain name %s.%s is that of a name server of the zone. Please choose a different DNS prefix.", name, p.Zone)
+		}
 		holder, err := p.Store.Get(ctx, nameKey(name), 0)
 		if err == nil && string(holder.Value) != key {
 			return arm.Errorf(http.StatusConflict, "Conflict", "Domain name %s.%s already exists. Please choose a different DNS prefix.", name, p.Zone)
@@ -217,4 +234,14 @@ func (p *Provider) commit(ctx context.Context, key string, revision tandem.Revis
 	b.Put = append(b.Put, store.Write{Key: key, Value: value})
 	_, err = p.Store.Commit(ctx, b)
 	return err
+}
+
+// reserved tells whether a relative name is that of a name server of the zone.
+func (p *Provider) reserved(relative string) bool {
+	for _, ns := range p.NameServers {
+		if strings.EqualFold(strings.TrimSuffix(ns, "."), relative+"."+p.Zone) {
+			return true
+		}
+	}
+	return false
 }

@@ -40,7 +40,7 @@ func (p *Provider) checkName(ctx context.Context, r *arm.Request) (*arm.Response
 	}
 	_, err := p.Store.Get(ctx, nameKey(body.Name), 0)
 	switch {
-	case err == nil:
+	case err == nil || p.reserved(body.Name):
 		deny("AlreadyExists", "Domain name '"+body.Name+"."+p.Zone+"' is not available. Please choose a different DNS prefix.")
 	case !errors.Is(err, tandem.NotFound):
 		return nil, err
@@ -148,13 +148,15 @@ func (p *Provider) listHealth(ctx context.Context, r *arm.Request) (*arm.Respons
 		return nil, err
 	}
 	endpoints, events := []any{}, []health.Change{}
+	order := Steering{Mode: SteerAutomatic}
 	if o != nil && p.Health != nil {
 		views, all := p.Health.Views(), p.Health.Events()
-		for _, e := range o.endpoints {
+		order, _ = p.Health.Steered(profile.key())
+		for i, e := range o.endpoints {
 			id := endpointID(profile, e.endpoint)
 			v, measured := views[id]
-			item := map[string]any{"name": e.endpoint.Name, "endpointMonitorStatus": e.status, "inDns": e.up, "eligible": e.eligible, "keptOut": e.held,
-				"override": e.endpoint.Properties.Override, "drained": p.Health.Drained(id)}
+			item := map[string]any{"name": e.endpoint.Name, "endpointMonitorStatus": e.status, "inDns": e.up && (o.only < 0 || o.only == i), "eligible": e.eligible, "keptOut": e.held,
+				"override": e.endpoint.Properties.forced(p.Clock.Now()), "drained": p.Health.Drained(id)}
 			if measured {
 				item["measured"] = map[string]any{"status": v.State.Status, "since": v.State.Since, "why": v.State.Why, "failuresInARow": v.State.Failures,
 					"successesInARow": v.State.Successes, "heldUntil": v.State.HeldUntil, "suspectsItself": v.Suspect, "lastResult": v.LastResult, "otherVantagePoints": v.Verdicts}
@@ -167,7 +169,7 @@ func (p *Provider) listHealth(ctx context.Context, r *arm.Request) (*arm.Respons
 			}
 		}
 	}
-	return &arm.Response{Status: http.StatusOK, Body: map[string]any{"endpoints": endpoints, "events": events}}, nil
+	return &arm.Response{Status: http.StatusOK, Body: map[string]any{"endpoints": endpoints, "events": events, "steering": order}}, nil
 }
 
 // listProbeResults tells the remembered probes of one endpoint, oldest first. It is Tandem's own call.

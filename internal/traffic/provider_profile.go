@@ -17,12 +17,8 @@ type profileBody struct {
 }
 
 func (p *Provider) list(ctx context.Context, r *arm.Request) (*arm.Response, error) {
-	prefix := strings.ToLower(profilePrefix + r.Params["subscriptionId"] + "/")
 	group := r.Params["resourceGroupName"]
-	if group != "" {
-		prefix += strings.ToLower(group) + "/"
-	}
-	profiles, order, err := p.loadAll(ctx, prefix)
+	profiles, order, err := p.loadAll(ctx, groupPrefix(r.Params["subscriptionId"], group))
 	if err != nil {
 		return nil, err
 	}

@@ -49,7 +49,8 @@ type Config struct {
 	GeoDatabase string
 	// Key signs the zone (ECDSA P-256 or Ed25519); nil: it is not signed.
 	Key crypto.Signer
-	// Peers and Quorum are the other vantage points; nil: this node decides alone.
+	// Peers are the other vantage points (package vantage); nil: this node decides alone. Quorum says how votes are counted;
+	// zero with Peers: a majority of all places, verdicts fresh for 2 s, alone after 10 s.
 	Peers  health.Peers
 	Quorum health.QuorumRule
 	// RateLimit is of answers per second and client network; see nameserver.Config.
@@ -81,6 +82,8 @@ type Service struct {
 	good     map[string]map[string]bool
 	drains   map[string]time.Time // since when endpoints drain, by id
 	drained  map[string]bool
+	steered  map[string]steered      // orders in force, by profile key
+	expiry   time.Time               // when the next override ends; zero: none
 	failback map[string]int64        // the failback count acted on, by endpoint id
 	flat     map[string][]netip.Addr // addresses of endpoints by name, for delegated names
 	problems map[string]error        // profiles that could not be compiled, by key
@@ -96,8 +99,11 @@ func New(c Config) (*Service, error) {
 	if c.Zone == "" {
 		c.Zone = defaultZone
 	}
+	if c.Peers != nil && c.Quorum == (health.QuorumRule{}) {
+		c.Quorum = health.QuorumRule{Fresh: 2 * time.Second, Alone: 10 * time.Second}
+	}
 	s := &Service{config: c, places: geo.Unknown(), wake: make(chan struct{}, 1), profiles: map[string]*Profile{}, compiled: map[string]compiled{},
-		good: map[string]map[string]bool{}, drains: map[string]time.Time{}, drained: map[string]bool{}, failback: map[string]int64{}, problems: map[string]error{},
+		good: map[string]map[string]bool{}, drains: map[string]time.Time{}, drained: map[string]bool{}, failback: map[string]int64{}, steered: map[string]steered{}, problems: map[string]error{},
 		flat: map[string][]netip.Addr{}, targetsChanged: make(chan struct{}, 1)}
 	var err error
 	if c.GeoDatabase != "" {

@@ -28,6 +28,8 @@ type outlook struct {
 	profile   *Profile
 	status    string
 	endpoints []endpointOutlook
+	only      int    // the endpoint that an order names, to be answered alone; -1: none
+	ignored   string // why an order is not followed; empty: it is, or there is none
 }
 
 type endpointOutlook struct {
@@ -44,16 +46,20 @@ func endpointID(p *Profile, e *Endpoint) string {
 	return strings.ToLower(p.resourceID() + "/" + e.kind() + "/" + e.Name)
 }
 
+// EndpointID is the id of an endpoint in Health, in lower case: profile is its profile's, kind its type's last part.
+func EndpointID(profile tandem.ResourceID, kind, name string) string {
+	return strings.ToLower(profile.String() + "/" + kind + "/" + name)
+}
+
 // evaluation works out statuses of profiles, each once, children first.
 type evaluation struct {
+	situation
 	profiles map[string]*Profile // by key
-	views    map[string]health.View
-	drained  func(endpoint string) bool // the second step of a drain was reached
 	done     map[string]*outlook
 }
 
-func evaluate(profiles map[string]*Profile, views map[string]health.View, drained func(string) bool) map[string]*outlook {
-	v := &evaluation{profiles: profiles, views: views, drained: drained, done: map[string]*outlook{}}
+func evaluate(profiles map[string]*Profile, at situation) map[string]*outlook {
+	v := &evaluation{situation: at, profiles: profiles, done: map[string]*outlook{}}
 	for key := range profiles {
 		v.profile(key, 0)
 	}
@@ -68,11 +74,14 @@ func (v *evaluation) profile(key string, depth int) *outlook {
 	if p == nil || depth > maxNesting { // the provider refuses loops; a deeper one cannot answer
 		return nil
 	}
-	o := &outlook{profile: p}
+	o := &outlook{profile: p, only: -1}
 	for _, e := range p.Properties.Endpoints {
 		o.endpoints = append(o.endpoints, v.endpoint(p, e, depth))
 	}
 	o.status = profileStatus(p, o.endpoints)
+	if v.steered != nil {
+		o.follow(v.steered(key))
+	}
 	v.done[key] = o
 	return o
 }
@@ -100,12 +109,33 @@ func (v *evaluation) endpoint(p *Profile, e *Endpoint, depth int) endpointOutloo
 			o.status, o.held = string(view.Status), view.State.Awaiting
 		}
 	}
-	o.eligible = o.status != statusStopped && q.Override != overrideDown
-	o.up = o.eligible && (o.status != statusDegraded || q.Override == overrideUp)
+	forced := q.forced(v.now)
+	o.eligible = o.status != statusStopped && forced != overrideDown
+	o.up = o.eligible && (o.status != statusDegraded || forced == overrideUp)
 	if v.drained != nil && v.drained(id) { // out, but better than one that is down
 		o.held, o.up = o.held || o.up, false
 	}
 	return o
+}
+
+// follow applies an order. Statuses stay what is measured; what is taken for up, and which endpoint is answered, changes.
+func (o *outlook) follow(order steered) {
+	switch order.Mode {
+	case SteerHold:
+		for i := range o.endpoints {
+			e := &o.endpoints[i]
+			e.up, e.held = e.eligible && order.Frozen[e.endpoint.Name], false
+		}
+	case SteerOnly, SteerPrefer:
+		for i, e := range o.endpoints {
+			if strings.EqualFold(e.endpoint.Name, order.Endpoint) && e.eligible && (e.up || order.Mode == SteerOnly) {
+				o.only = i
+			}
+		}
+		if o.only < 0 && order.Mode == SteerOnly {
+			o.ignored = "the endpoint " + order.Endpoint + " that is to be answered alone is disabled, stopped, held down by hand or gone; the routing method goes on"
+		}
+	}
 }
 
 // nestedStatus follows the child profile: enough Online endpoints, else enough that may yet be, else Degraded.

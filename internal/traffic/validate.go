@@ -157,6 +157,7 @@ func (p *Profile) normaliseEndpoint(e *Endpoint) error {
 		pick(&q.Drain, at+"drain", disabled, enabled),
 		within(&q.Weight, at+"weight", 1, 1, 1000),
 		optional(q.Priority, at+"priority", 1, 1000),
+		optional(q.DrainInSeconds, at+"drainInSeconds", 0, 86_400),
 		checkHeaders(at+"customHeaders", q.CustomHeaders),
 	} {
 		if err != nil {
@@ -169,6 +170,11 @@ func (p *Profile) normaliseEndpoint(e *Endpoint) error {
 		}
 		if q.Override == "None" {
 			q.Override = ""
+		}
+	}
+	if q.OverrideUntil != "" {
+		if _, ok := q.overrideEnd(); !ok {
+			return refuse(at+"overrideUntil", "'overrideUntil' of the endpoint '%s' needs an 'override' and a time such as 2030-01-31T12:00:00Z.", e.Name)
 		}
 	}
 	if kind == kindNested {

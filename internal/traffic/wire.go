@@ -26,6 +26,7 @@ type wireProperties struct {
 	MaxReturn                   *int64         `json:"maxReturn,omitempty"`
 	FailbackMode                string         `json:"failbackMode"`
 	AllDownPolicy               string         `json:"allDownPolicy"`
+	Steering                    *Steering      `json:"steering,omitempty"` // the order in force, where there is one
 }
 
 // wireMonitor tells the status as null where it is not known.
@@ -62,10 +63,15 @@ func (p *Provider) outlooks(ctx context.Context, profiles map[string]*Profile) (
 			break
 		}
 	}
-	if p.Health == nil {
-		return evaluate(profiles, nil, nil), nil
+	at := situation{now: p.Clock.Now()}
+	if p.Health != nil {
+		at.views, at.drained = p.Health.Views(), p.Health.Drained
+		at.steered = func(key string) steered {
+			order, frozen := p.Health.Steered(key)
+			return steered{Steering: order, Frozen: frozen}
+		}
 	}
-	return evaluate(profiles, p.Health.Views(), p.Health.Drained), nil
+	return evaluate(profiles, at), nil
 }
 
 // look evaluates one profile; nil when it went away meanwhile.
@@ -92,6 +98,11 @@ func (p *Provider) wire(profile *Profile, o *outlook, version string) wireProfil
 	}
 	if version >= versionView {
 		w.Properties.TrafficViewEnrollmentStatus = q.TrafficViewEnrollmentStatus
+	}
+	if p.Health != nil {
+		if order, _ := p.Health.Steered(profile.key()); order.Mode != SteerAutomatic {
+			w.Properties.Steering = &order
+		}
 	}
 	if o != nil {
 		w.Properties.MonitorConfig.ProfileMonitorStatus = &o.status
