@@ -113,6 +113,24 @@ func decode(path string, doc, text []byte, hasText bool) (Resource, error) {
 	if err != nil {
 		return r, err
 	}
+	if r, err = decodeObject(path, canonical); err != nil {
+		return r, err
+	}
+	if hasText {
+		if len(r.Properties) == 0 || r.Properties[0] != '{' {
+			return r, errors.New("a text has no properties to stand in")
+		}
+		if !utf8.Valid(text) {
+			return r, errors.New("the text is not UTF-8")
+		}
+		r.Properties = insertText(r.Properties, string(text))
+	}
+	return r, nil
+}
+
+// decodeObject makes a resource of its canonical document, text included.
+func decodeObject(path string, canonical []byte) (Resource, error) {
+	r := Resource{Path: path}
 	if canonical[0] != '{' {
 		return r, errors.New("the document is not an object")
 	}
@@ -126,15 +144,6 @@ func decode(path string, doc, text []byte, hasText bool) (Resource, error) {
 	}
 	if len(env) > 0 {
 		r.Envelope = object(env)
-	}
-	if hasText {
-		if len(r.Properties) == 0 || r.Properties[0] != '{' {
-			return r, errors.New("a text has no properties to stand in")
-		}
-		if !utf8.Valid(text) {
-			return r, errors.New("the text is not UTF-8")
-		}
-		r.Properties = insertText(r.Properties, string(text))
 	}
 	return r, nil
 }

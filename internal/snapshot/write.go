@@ -112,10 +112,16 @@ func (b *builder) add(r Resource) error {
 
 // formatSecrets writes one line of secrets.jsonl. Its errors never quote a secret.
 func formatSecrets(path string, secrets map[string]string) ([]byte, error) {
+	out, err := appendSecrets(append(quote([]byte(`{"path":`), path), `,"secrets":`...), secrets)
+	return append(out, "}\n"...), err
+}
+
+// appendSecrets writes the object of secrets by name.
+func appendSecrets(out []byte, secrets map[string]string) ([]byte, error) {
 	names := make([]string, 0, len(secrets))
 	for name, value := range secrets {
 		if !utf8.ValidString(name) || !utf8.ValidString(value) {
-			return nil, errors.New("a secret is not UTF-8: store it in base64")
+			return out, errors.New("a secret is not UTF-8: store it in base64")
 		}
 		names = append(names, name)
 	}
@@ -123,8 +129,7 @@ func formatSecrets(path string, secrets map[string]string) ([]byte, error) {
 	slices.SortFunc(names, func(a, b string) int {
 		return strings.Compare(strings.Trim(quoted(a), `"`), strings.Trim(quoted(b), `"`))
 	})
-	out := quote([]byte(`{"path":`), path)
-	out = append(out, `,"secrets":{`...)
+	out = append(out, '{')
 	for i, name := range names {
 		if i > 0 {
 			out = append(out, ',')
@@ -132,7 +137,7 @@ func formatSecrets(path string, secrets map[string]string) ([]byte, error) {
 		out = append(quote(out, name), ':')
 		out = quote(out, secrets[name])
 	}
-	return append(out, "}}\n"...), nil
+	return append(out, '}'), nil
 }
 
 // finish orders everything and makes the manifest.
