@@ -9,6 +9,7 @@ import (
 
 	"tandem"
 	"tandem/internal/apim"
+	"tandem/internal/gateway/remote"
 	"tandem/internal/policy"
 )
 
@@ -18,9 +19,12 @@ import (
 type compiler struct {
 	sealer apim.Sealer
 	host   *policy.Host
+	region string
 	source *source
 	// forward makes the forwarder of a generation; nil: host has its own.
 	forward func(*generation) policy.Forwarder
+	// connect gives the server of an external cache's connection string; nil: documents are compiled dry.
+	connect func(string) (*remote.Server, error)
 	// stats gives an operation's counters; nil: none are kept.
 	stats func(api, operation string) *operationStats
 
@@ -83,7 +87,7 @@ func (c *compiler) compile(d dirt, number tandem.Generation, revision tandem.Rev
 	c.compileKeys(d)
 	g := &generation{number: number, revision: revision, shared: c.shared, keys: c.keyring.keys, count: len(c.source.docs), sample: c.source.sample(), apis: make(map[string]*api, len(c.apis))}
 	host := *c.host
-	host.Backends, host.Certificates, host.Schemas = c.shared.backends, c.shared.certificates, c.shared.schemas
+	host.Backends, host.Certificates, host.Schemas, host.External = c.shared.backends, c.shared.certificates, c.shared.schemas, c.shared.external
 	if c.forward != nil {
 		host.Forwarder = c.forward(g)
 	}
@@ -160,7 +164,6 @@ func (c *compiler) forget() {
 func (c *compiler) unserved() (out []Problem) {
 	for _, of := range []struct{ typ, why string }{
 		{"workspaces.apis", "APIs of workspaces are kept and backed up, but no gateway serves them; move them to the service itself to serve them here"},
-		{"caches", "the external cache is not connected; caching policies that want it are refused"},
 		{"apis.resolvers", "resolvers of synthetic GraphQL APIs are not run; give the API a GraphQL service to pass requests on to"},
 	} {
 		if list := c.source.list(of.typ); len(list) > 0 {

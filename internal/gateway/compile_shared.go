@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"tandem/internal/apim"
+	"tandem/internal/gateway/remote"
 	"tandem/internal/policy"
 )
 
@@ -18,6 +19,8 @@ type shared struct {
 	backends     *backends
 	certificates *certificates
 	schemas      schemas
+	external     policy.Cache              // nil: none
+	server       *remote.Server            // which it is, where the gateway is connected to it
 	sets         map[string]*apim.Document // version sets by their path, lower case
 	products     *products
 	options      policy.Options
@@ -25,7 +28,7 @@ type shared struct {
 	globalWhy    string
 	nowhere      *policy.Pipeline // for requests that match no API
 
-	valuesPrint, fragmentsPrint, namesPrint string
+	valuesPrint, fragmentsPrint, namesPrint, cachePrint string
 }
 
 // products are a service's, with what is wrong with them.
@@ -37,18 +40,20 @@ type products struct {
 
 // draws is the fingerprint of what a policy text draws on: an empty one is drawn on nothing but itself.
 func (sh *shared) draws(text string) string {
-	values, fragment, names := strings.Contains(text, "{{"), strings.Contains(text, "include-fragment"), strings.Contains(text, "backend-id") || strings.Contains(text, "certificate") || strings.Contains(text, "schema-id")
-	switch {
-	case fragment:
+	if strings.Contains(text, "include-fragment") {
 		return sh.fragmentsPrint
-	case values && names:
-		return sh.valuesPrint + sh.namesPrint
-	case values:
-		return sh.valuesPrint
-	case names:
-		return sh.namesPrint
 	}
-	return ""
+	print := ""
+	if strings.Contains(text, "{{") {
+		print = sh.valuesPrint
+	}
+	if strings.Contains(text, "backend-id") || strings.Contains(text, "certificate") || strings.Contains(text, "schema-id") {
+		print += sh.namesPrint
+	}
+	if strings.Contains(text, "cach") {
+		print += sh.cachePrint
+	}
+	return print
 }
 
 // mentions tells whether a policy text, or a fragment that it may include, has one of some words, in any case.
@@ -85,14 +90,15 @@ func (c *compiler) compileShared(fresh bool) *shared {
 		sh.fragments[strings.ToLower(d.Name())] = policy.Source{Name: d.Name(), Text: d.String("value")}
 		fragments = append(fragments, d.Name(), d.String("value"))
 	}
+	c.compileCache(sh)
 	sh.certificates = c.compileCertificates(sh)
 	sh.backends = c.compileBackends(sh)
 	sh.schemas = c.schemaList()
 	sh.namesPrint = digest(sh.certificates.print, sh.backends.print, sh.schemas.print)
-	sh.fragmentsPrint = digest(append(fragments, sh.valuesPrint, sh.namesPrint)...)
+	sh.fragmentsPrint = digest(append(fragments, sh.valuesPrint, sh.namesPrint, sh.cachePrint)...)
 	// Policies are compiled against names alone: a unit outlives the generation that it was compiled for.
 	names := *c.host
-	names.Backends, names.Certificates, names.Schemas = sh.backends, sh.certificates, sh.schemas
+	names.Backends, names.Certificates, names.Schemas, names.External = sh.backends, sh.certificates, sh.schemas, sh.external
 	if names.Forwarder == nil {
 		names.Forwarder = noForwarder{}
 	}

@@ -69,6 +69,7 @@ type Gateway struct {
 	listeners []string
 
 	background background
+	counters   counters
 	saved      tandem.Revision
 }
 
@@ -79,6 +80,14 @@ func New(c Config) *Gateway {
 	host := c.Host
 	host.Clock = c.Clock
 	g.host = &host
+	g.counters.MemoryCounters = policy.NewMemoryCounters(c.Clock)
+	if host.Counters == nil {
+		host.Counters = &g.counters
+		g.restoreQuotas()
+	}
+	if host.Gates == nil {
+		host.Gates = g.counters.MemoryCounters
+	}
 	g.upstreams = newUpstreams(c.Clock, &g.roots)
 	if host.Client == nil {
 		host.Client = client{g.upstreams}
@@ -92,13 +101,14 @@ func New(c Config) *Gateway {
 	}
 	g.deployment = &policy.DeploymentInfo{GatewayID: "managed", InstanceID: c.Service, Managed: true, Region: string(c.Region), ServiceID: c.ID, ServiceName: c.Service}
 	g.compiler = g.newCompiler(nil)
-	g.compiler.stats = g.metrics.of
+	g.compiler.stats, g.compiler.connect = g.metrics.of, g.connect
 	g.startFromDisk()
 	return g
 }
 
 func (g *Gateway) newCompiler(docs map[string]*apim.Document) *compiler {
 	c := newCompiler(g.Sealer, g.host, &g.roots, docs)
+	c.region = string(g.Region)
 	if g.host.Forwarder == nil {
 		c.forward = func(gen *generation) policy.Forwarder { return forwarder{g, gen} }
 	}
@@ -108,6 +118,9 @@ func (g *Gateway) newCompiler(docs map[string]*apim.Document) *compiler {
 // Run follows the service's documents until ctx ends. It returns ctx's cause, or NotFound when the service was removed.
 func (g *Gateway) Run(ctx context.Context) error {
 	defer g.save(true)
+	var keeping sync.WaitGroup
+	keeping.Go(func() { g.keepQuotas(ctx) })
+	defer keeping.Wait()
 	wait := 50 * time.Millisecond
 	for {
 		err := g.follow(ctx)
@@ -183,6 +196,7 @@ func (g *Gateway) swap(d dirt, number tandem.Generation, revision tandem.Revisio
 	g.loaded.Store(&now)
 	g.fromDisk.Store(false)
 	g.current.Store(gen)
+	g.useServer(gen.shared.server)
 	g.mu.Lock()
 	close(g.changed)
 	g.changed = make(chan struct{})
@@ -244,6 +258,7 @@ func (g *Gateway) Prepare(documents iter.Seq2[store.Document, error]) ([]Problem
 func (g *Gateway) Close() {
 	g.background.stop()
 	g.upstreams.close()
+	g.useServer(nil)
 }
 
 // Drain makes the status page answer 503, so that traffic goes elsewhere before the gateway stops.

@@ -55,7 +55,7 @@ func (f *fixture) run(state string) {
 	f.t.Helper()
 	clock := tandem.SystemClock{}
 	f.g = New(Config{Service: "apim-test", Region: "southindia", Space: f.space, Sealer: open{}, Clock: clock, Log: slog.New(slog.DiscardHandler), State: state,
-		Host: policy.Host{Cache: policy.NewMemoryCache(clock, 1<<20), Counters: policy.NewMemoryCounters(clock)}})
+		Host: policy.Host{Cache: policy.NewMemoryCache(clock, 1<<20)}})
 	ctx, cancel := context.WithCancel(f.t.Context())
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = f.g.Run(ctx) })
@@ -78,7 +78,7 @@ func (f *fixture) settle() {
 	for _, d := range l.Documents {
 		newest = max(newest, d.Revision)
 	}
-	ctx, cancel := context.WithTimeout(f.t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(f.t.Context(), time.Minute)
 	defer cancel()
 	if err := f.g.WaitFor(ctx, h.Active, newest); err != nil {
 		f.t.Fatal(err)

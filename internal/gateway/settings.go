@@ -11,12 +11,14 @@ import (
 
 // Settings are what a service itself says, beside its documents: they apply to its listeners and to whom it trusts.
 type Settings struct {
-	hosts    []host
-	least    uint16 // version of TLS
-	ciphers  []uint16
-	roots    *x509.CertPool // nil: the system's
-	http2    bool
-	problems []Problem
+	hosts   []host
+	least   uint16 // version of TLS
+	ciphers []uint16
+	roots   *x509.CertPool // nil: the system's
+	http2   bool
+
+	shareCounters bool // rate limits and quotas are counted in the external cache
+	problems      []Problem
 }
 
 // host is one host name of a service with its certificate.
@@ -31,6 +33,7 @@ type host struct {
 const (
 	protocolsProperty = "microsoft.windowsazure.apimanagement.gateway.security.protocols."
 	ciphersProperty   = "microsoft.windowsazure.apimanagement.gateway.security.ciphers."
+	countersProperty  = "tandem.gateway.counters.shared" // Tandem's own: count in the external cache
 	http2Property     = "microsoft.windowsazure.apimanagement.gateway.protocols.server.http2"
 )
 
@@ -100,6 +103,8 @@ func (s *Settings) custom(custom map[string]any, problem func(at, format string,
 		key := strings.ToLower(name)
 		at := "customProperties/" + name
 		switch {
+		case key == countersProperty:
+			s.shareCounters = on
 		case key == http2Property:
 			s.http2 = on
 		case strings.HasPrefix(key, protocolsProperty):

@@ -109,7 +109,7 @@ func (s *source) touched(keys []string) dirt {
 	d := dirt{apis: map[string]bool{}, subscriptions: map[string]bool{}}
 	for _, key := range keys {
 		switch typ, _, _ := strings.Cut(key, "/"); typ {
-		case "namedvalues", "policyfragments", "policies", "apiversionsets", "backends", "certificates", "schemas":
+		case "namedvalues", "policyfragments", "policies", "apiversionsets", "backends", "certificates", "schemas", "caches":
 			d.shared = true
 		case "products", "products.policies", "products.apis", "products.apilinks", "products.groups":
 			d.shared, d.products = true, true

@@ -100,5 +100,6 @@ func (g *Gateway) startFromDisk() {
 	g.compiler.reset(docs)
 	gen := g.compiler.compile(everything(), s.Generation, s.Revision)
 	g.current.Store(gen)
+	g.useServer(gen.shared.server)
 	g.tellProblems(gen.problems)
 }

@@ -35,6 +35,7 @@ func (g *Gateway) TLSConfig(own GetCertificate) *tls.Config {
 func (g *Gateway) Apply(s *Settings) {
 	g.settings.Store(s)
 	g.roots.Store(s.roots)
+	g.counters.share.Store(s.shareCounters)
 	g.applyTLS(s)
 	g.tellProblems(s.problems)
 }

@@ -230,5 +230,5 @@ func (s *gateways) run(ctx context.Context) {
 
 // policyHost is what the policies of this node's gateways may use.
 func (n *Node) policyHost() policy.Host {
-	return policy.Host{Clock: n.Clock, Cache: n.cache, Counters: n.counters, Gates: n.counters}
+	return policy.Host{Clock: n.Clock, Cache: n.cache}
 }

@@ -202,3 +202,8 @@ func (l *learnt) tell(c *counter, w Window, now time.Time) {
 		}
 	}
 }
+
+// CalendarPeriod gives the period of the calendar, in UTC, that holds now; period names it by its shortest length.
+func CalendarPeriod(period time.Duration, now time.Time) (start, end time.Time) {
+	return calendar(period, now)
+}
