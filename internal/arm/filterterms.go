@@ -1,5 +1,7 @@
 package arm
 
+import "time"
+
 // Fields are the fields that the filter asks for, as written.
 func (f *Filter) Fields() []string {
 	var out []string
@@ -89,4 +91,33 @@ func (t Term) Equality() (name string, value any, ok bool) {
 	f, isField := l.(field)
 	v, isValue := r.(literal)
 	return f.path, v.value, isField && isValue
+}
+
+// Comparison gives a term that compares a field with a constant, with the field on the left: eq, ne, gt, ge, lt or le.
+func (t Term) Comparison() (name, op string, value any, ok bool) {
+	c, ok := t.of.(comparison)
+	if !ok {
+		return "", "", nil, false
+	}
+	l, r, op := c.left, c.right, c.op
+	if _, swapped := l.(literal); swapped {
+		l, r = r, l
+		if turned := map[string]string{"gt": "lt", "ge": "le", "lt": "gt", "le": "ge"}[op]; turned != "" {
+			op = turned
+		}
+	}
+	f, isField := l.(field)
+	v, isValue := r.(literal)
+	return f.path, op, v.value, isField && isValue
+}
+
+// Time reads a constant of a filter as a time; text counts where it is one.
+func Time(value any) (time.Time, bool) {
+	switch v := value.(type) {
+	case time.Time:
+		return v, true
+	case string:
+		return parseTime(v)
+	}
+	return time.Time{}, false
 }
