@@ -57,6 +57,21 @@ type section struct {
 	sigCount uint16
 }
 
+// compact gives a copy whose records, where they are few, lie right behind it in memory.
+func (s *section) compact() *section {
+	var c struct {
+		section
+		room [64]byte
+	}
+	c.section = *s
+	if len(s.wire) <= len(c.room) {
+		near := &c
+		near.wire = near.room[:copy(near.room[:], s.wire):len(s.wire)]
+		return &near.section
+	}
+	return &c.section
+}
+
 // leaf holds the section for each type of question; nil means no data.
 type leaf struct {
 	a, aaaa *section
@@ -109,14 +124,14 @@ func Leaf(ttl uint32, records ...Record) (*Node, error) {
 				return nil, &tandem.Error{Op: "compile answer", Subject: r.Target, Kind: tandem.Invalid,
 					Err: fmt.Errorf("a CNAME cannot stand beside other records (RFC 1034 section 3.6.2)"), Remedy: "give endpoints by address where several are answered"}
 			}
-			n.leaf.alias = &section{wire: append(appendHead(nil, ownerPointer, typeCNAME, ttl, len(name)), name...), count: 1}
+			n.leaf.alias = (&section{wire: append(appendHead(nil, ownerPointer, typeCNAME, ttl, len(name)), name...), count: 1}).compact()
 		}
 	}
 	if a.count > 0 {
-		n.leaf.a = &a
+		n.leaf.a = a.compact()
 	}
 	if aaaa.count > 0 {
-		n.leaf.aaaa = &aaaa
+		n.leaf.aaaa = aaaa.compact()
 	}
 	return n, nil
 }

@@ -98,20 +98,24 @@ func (s *Server) answer(q *query, src netip.Addr, out []byte) (n, rcode int, sco
 	name := q.name[:q.nameLen]
 	for _, z := range s.zones {
 		t := z.table.Load()
-		e := t.names[string(name)]
+		e := t.index.find(name)
 		if e == nil {
 			if !under(name, z.wire) {
 				continue
 			}
 			return z.negative(t, q, out, rcodeNXDomain, nil), rcodeOf(z, q, rcodeNXDomain), 0
 		}
-		e.stats.count(q.typ)
-		if e.apex && (e.node.Load() == nil || q.typ != typeA && q.typ != typeAAAA) {
-			return z.atApex(t, q, out), rcodeSuccess, 0
-		}
 		client, limit := src, uint8(0) // no scope without a subnet that was used
 		if q.subnetFamily != 0 && trusted(q) {
 			client, limit = q.subnet, q.subnetLimit()
+		}
+		area := 0
+		if s.config.Area != nil {
+			area = s.config.Area(client)
+		}
+		e.counts[area].count(q.typ)
+		if e.apex && (e.node.Load() == nil || q.typ != typeA && q.typ != typeAAAA) {
+			return z.atApex(t, q, out), rcodeSuccess, 0
 		}
 		node, bits := e.node.Load().resolve(client)
 		bits = min(bits, limit)

@@ -38,6 +38,8 @@ type Config struct {
 	// OnQuery is told one in Sample questions, at random; it must not block. Sample 0: none.
 	Sample  uint32
 	OnQuery func(Query)
+	// Area gives the area of a client, below MaxAreas, that questions are counted by; nil: all are of area 0.
+	Area func(netip.Addr) int
 	// TCPConnections bounds open TCP connections; 0 means 256. TCPIdle is how long one may be silent; 0 means 10 s.
 	TCPConnections int
 	TCPIdle        time.Duration

@@ -72,7 +72,7 @@ func TestOverTLS(t *testing.T) {
 	if n := sampled.Load(); n != 5 {
 		t.Errorf("%d questions were sampled", n)
 	}
-	if n := s.zones[0].Counts()["four"]; n.A != 5 {
+	if n := s.zones[0].Counts(); len(n) != 1 || n[0].Name != "four" || n[0].A != 5 {
 		t.Errorf("counted %+v", n)
 	}
 }

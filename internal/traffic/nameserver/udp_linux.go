@@ -29,7 +29,7 @@ type batch struct {
 	in, out           [batchSize]message
 	inVec, outVec     [batchSize]unix.Iovec
 	names             [batchSize]unix.RawSockaddrInet6 // large enough for both families
-	inBytes, outBytes [batchSize][packetSize]byte
+	inBytes, outBytes [batchSize][packetSize + 64]byte
 	// control receives the address a question came to (on sockets of a wildcard address), and goes back as it is with the
 	// answer, which then leaves from that address.
 	control [batchSize][controlSize]byte

@@ -20,6 +20,7 @@ const (
 	typeNSEC   = 47
 	typeDNSKEY = 48
 	typeNXNAME = 128 // RFC 9824
+	typeHTTPS  = 65
 	typeIXFR   = 251
 	typeAXFR   = 252
 	typeANY    = 255

@@ -37,37 +37,12 @@ type Zone struct {
 // table is what questions are looked up in; immutable.
 type table struct {
 	names  map[string]*entry
+	index  index // over names
 	serial uint32
 	soa    []byte
 	// signatures over what the apex answers; nil where the zone is not signed
 	soaSig, nsSig, keySig []byte
 }
-
-// entry is one name.
-type entry struct {
-	node   atomic.Pointer[Node]
-	apex   bool
-	static bool // a name server's glue: not of a profile
-	inner  bool // an empty non-terminal: it has only names below it
-	stats  stats
-}
-
-// stats counts questions for one name by type.
-type stats struct{ a, aaaa, other atomic.Uint64 }
-
-func (s *stats) count(typ uint16) {
-	switch typ {
-	case typeA:
-		s.a.Add(1)
-	case typeAAAA:
-		s.aaaa.Add(1)
-	default:
-		s.other.Add(1)
-	}
-}
-
-// Counts are questions for one name by type; they only grow while the name is there.
-type Counts struct{ A, AAAA, Other uint64 }
 
 // NewZone prepares an empty zone.
 func NewZone(c ZoneConfig) (*Zone, error) {
@@ -194,17 +169,6 @@ func (z *Zone) Lookup(name string) *Node {
 	return nil
 }
 
-// Counts gives the number of questions by name since the name was added.
-func (z *Zone) Counts() map[string]Counts {
-	out := map[string]Counts{}
-	for k, e := range z.table.Load().names {
-		if !e.apex && !e.inner && !e.static {
-			out[strings.TrimSuffix(dotted([]byte(k)), "."+z.Name())] = Counts{e.stats.a.Load(), e.stats.aaaa.Load(), e.stats.other.Load()}
-		}
-	}
-	return out
-}
-
 // Resign makes signatures anew that have grown old. Call it more often than once a day.
 func (z *Zone) Resign() error {
 	z.mu.Lock()
@@ -224,7 +188,7 @@ func (z *Zone) Resign() error {
 		}
 		e.node.Store(signed)
 	}
-	t := &table{names: old.names, serial: old.serial, soa: old.soa}
+	t := &table{names: old.names, index: old.index, serial: old.serial, soa: old.soa}
 	if err := z.signed.signFixed(z, t); err != nil {
 		return err
 	}
@@ -234,7 +198,8 @@ func (z *Zone) Resign() error {
 
 // fixed adds the apex and the name servers' own addresses.
 func (z *Zone) fixed(t *table) error {
-	apex := &entry{apex: true}
+	apex := newEntry(z.wire)
+	apex.apex = true
 	if old := z.table.Load(); old != nil {
 		apex.node.Store(old.names[string(z.wire)].node.Load())
 	}
@@ -278,7 +243,7 @@ func (z *Zone) add(t *table, name string, node *Node) error {
 			return err
 		}
 	}
-	e := &entry{}
+	e := newEntry(w)
 	e.node.Store(node)
 	t.names[string(w)] = e
 	z.addInner(t, w)
@@ -290,7 +255,8 @@ func (z *Zone) addInner(t *table, w []byte) {
 	for len(w) > len(z.wire) {
 		w = w[int(w[0])+1:]
 		if _, ok := t.names[string(w)]; !ok {
-			e := &entry{inner: true}
+			e := newEntry(w)
+			e.inner = true
 			e.node.Store(NoData())
 			t.names[string(w)] = e
 		}
@@ -306,6 +272,7 @@ func (z *Zone) publish(t *table) error {
 			return err
 		}
 	}
+	t.index = newIndex(t.names)
 	z.table.Store(t)
 	return nil
 }
