@@ -123,3 +123,9 @@ type Traffic interface {
 	// Auto gives the decision back to the profile's own health rules.
 	Auto(ctx context.Context, profile string) error
 }
+
+// Releaser is a Site whose guard against mass deletion a person can answer.
+type Releaser interface {
+	// Release lets pass what SiteState.Held tells, word by word. Precondition where something else is held by now.
+	Release(ctx context.Context, service, held string) error
+}
