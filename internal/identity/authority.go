@@ -36,7 +36,7 @@ const maxForm = 256 << 10
 // NewAuthority makes the handler.
 func NewAuthority(c AuthorityConfig) *Authority {
 	if c.Resources == nil {
-		c.Resources = append(DefaultAudiences(), "https://graph.microsoft.com")
+		c.Resources = append(DefaultAudiences(), graphAudience)
 	}
 	if c.Lifetime == 0 {
 		c.Lifetime = time.Hour

@@ -29,7 +29,7 @@ type graph struct{ GraphConfig }
 // change those that it registered; who may assign roles everywhere may change all.
 func NewGraph(c GraphConfig) (http.Handler, error) {
 	if c.Audiences == nil {
-		c.Audiences = []string{"https://graph.microsoft.com"}
+		c.Audiences = []string{graphAudience}
 	}
 	return arm.NewServer(arm.ServerConfig{Providers: []arm.Provider{graph{c}}, Authoriser: graphAuthoriser{c}, Clock: c.Clock, Log: c.Log,
 		Base: c.Base, Auditor: c.Auditor, MaxBody: 1 << 20})

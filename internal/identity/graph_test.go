@@ -121,3 +121,14 @@ func TestCreateForRBAC(t *testing.T) {
 		t.Errorf("a token for ARM gave %d %s", w.Code, w.Body)
 	}
 }
+
+// TestGraphByItsAddress: clients of a custom cloud ask for Graph by the address that the cloud's metadata tell, the authority's.
+func TestGraphByItsAddress(t *testing.T) {
+	s := newSite(t)
+	h, err := NewGraph(GraphConfig{Directory: s.d, Clock: s.clock, Log: slog.New(slog.DiscardHandler)})
+	check(t, err)
+	token := s.token(s.owner, "https://login.example")
+	if w := call(h, "GET", "/v1.0/servicePrincipals", token, ""); w.Code != http.StatusOK {
+		t.Errorf("with it, Graph answers %d %s", w.Code, w.Body)
+	}
+}

@@ -70,7 +70,7 @@ func (a *Authority) issue(r *http.Request, tenantName string, v2 bool) (any, err
 	if e != nil {
 		return nil, e
 	}
-	resource, e := a.resource(form, v2)
+	resource, e := a.resource(form, v2, a.base(r))
 	if e != nil {
 		return nil, e
 	}
@@ -98,8 +98,12 @@ func (a *Authority) issue(r *http.Request, tenantName string, v2 bool) (any, err
 	return tokenV1{"Bearer", strconv.Itoa(seconds), strconv.Itoa(seconds), strconv.FormatInt(expires.Unix(), 10), strconv.FormatInt(now.Unix(), 10), resource, token}, nil
 }
 
+// graphAudience is Graph's name in tokens.
+const graphAudience = "https://graph.microsoft.com"
+
 // resource is what the token is for: v1 names it, v2 names its scope {resource}/.default among scopes of OpenID Connect.
-func (a *Authority) resource(form map[string]string, v2 bool) (string, *tokenError) {
+// Graph lies beside the authority, and clients of a custom cloud name it by its address, which is the authority's own.
+func (a *Authority) resource(form map[string]string, v2 bool, own string) (string, *tokenError) {
 	name := form["resource"]
 	if v2 && (name == "" || form["scope"] != "") {
 		name = ""
@@ -121,6 +125,9 @@ func (a *Authority) resource(form map[string]string, v2 bool) (string, *tokenErr
 	}
 	if name == "" {
 		return "", tokenErrorf(http.StatusBadRequest, "invalid_request", 900144, "The request body must contain the following parameter: 'resource'.")
+	}
+	if sameAudience(own, name) {
+		return graphAudience, nil
 	}
 	for _, known := range a.Resources {
 		if sameAudience(known, name) {
