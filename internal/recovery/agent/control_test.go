@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"testing"
 	"time"
 
 	"tandem"
@@ -83,8 +84,25 @@ func (w *world) membership(n failover.Service) recovery.Membership {
 func (w *world) tell() {
 	for _, p := range w.places {
 		if p.handler.Load() != nil {
-			must(w.t, Client(p.server.URL, p.server.Client()).Join(w.t.Context(), w.membership(p.index)))
+			m := w.membership(p.index)
+			insist(w.t, func() error { return p.site().Join(w.t.Context(), m) })
 		}
+	}
+}
+
+// site is the place as a controller reaches it.
+func (p *place) site() recovery.Site { return Client(p.server.URL, p.server.Client()) }
+
+// insist tries again while the connection is what failed, as a controller does.
+func insist(t testing.TB, try func() error) {
+	t.Helper()
+	for n := 0; ; n++ {
+		err := try()
+		if tandem.KindOf(err) != tandem.Unavailable || n == 1000 {
+			must(t, err)
+			return
+		}
+		_ = tandem.SystemClock{}.Sleep(t.Context(), 10*time.Millisecond)
 	}
 }
 
@@ -132,7 +150,7 @@ func (w *world) carry(a failover.Action, change func(*recovery.Task), between fu
 		ctx, cancel := context.WithTimeout(w.t.Context(), 30*time.Second)
 		defer cancel()
 		var err error
-		if out, err = Client(p.server.URL, p.server.Client()).Do(ctx, t); err != nil {
+		if out, err = p.site().Do(ctx, t); err != nil {
 			w.mu.Lock()
 			w.step(failover.ActionFailed{ID: a.ID, Why: err.Error()})
 			w.mu.Unlock()

@@ -14,6 +14,7 @@ import (
 
 	"tandem"
 	"tandem/internal/failover"
+	"tandem/internal/recovery"
 )
 
 // begin makes the group and waits until the standby follows.
@@ -165,8 +166,11 @@ func TestFailover(t *testing.T) {
 				}
 				p := w.places[a.Service]
 				p.restart()
-				again, err := Client(p.server.URL, p.server.Client()).Do(t.Context(), task(a))
-				must(t, err)
+				var again recovery.Outcome
+				insist(t, func() (err error) {
+					again, err = p.site().Do(t.Context(), task(a))
+					return err
+				})
 				if len(again.Conflicts) > 0 {
 					t.Errorf("again: %+v", again)
 				}
