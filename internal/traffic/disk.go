@@ -12,7 +12,6 @@ import (
 
 	"tandem"
 	"tandem/internal/traffic/health"
-	"tandem/internal/traffic/nameserver"
 )
 
 // savedState is the file that a start goes on from. Times in it are of this machine alone.
@@ -189,11 +188,7 @@ func (s *Service) tick(ctx context.Context) {
 const resignEvery = 6 * time.Hour
 
 func (s *Service) resign() {
-	zones := []*nameserver.Zone{s.zone}
-	for _, z := range s.delegated {
-		zones = append(zones, z)
-	}
-	for _, z := range zones {
+	for _, z := range s.zones() {
 		err := z.Resign()
 		s.mu.Lock()
 		s.note("signatures of "+z.Name(), err)

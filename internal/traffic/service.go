@@ -40,7 +40,7 @@ type Config struct {
 	// TLSListen and TLS open DNS over TLS beside Listen; empty: none.
 	TLSListen string
 	TLS       *tls.Config
-	// OnQuery is told one in Sample questions; see nameserver.Config.
+	// OnQuery is told one in Sample questions; see nameserver.Config. nil with a Sample: they go to Log, a few each second.
 	Sample  uint32
 	OnQuery func(nameserver.Query)
 	// Region is where this node is: clients of unknown place are taken to be near.
@@ -121,13 +121,16 @@ func New(c Config) (*Service, error) {
 	if s.delegated, err = newDelegated(c, zc.Keys); err != nil {
 		return nil, err
 	}
+	if c.Sample > 0 && c.OnQuery == nil {
+		c.OnQuery = (&queryLog{clock: c.Clock, log: c.Log}).write
+	}
 	if c.Listen != "" {
 		zones := []*nameserver.Zone{s.zone}
 		for _, z := range s.delegated {
 			zones = append(zones, z)
 		}
 		s.server, err = nameserver.New(nameserver.Config{Listen: c.Listen, Zones: zones, Clock: c.Clock, RateLimit: c.RateLimit, CookieSecret: c.CookieSecret, NSID: c.NSID,
-			TLSListen: c.TLSListen, TLS: c.TLS, Sample: c.Sample, OnQuery: c.OnQuery})
+			TLSListen: c.TLSListen, TLS: c.TLS, Sample: c.Sample, OnQuery: c.OnQuery, Area: s.area()})
 		if err != nil {
 			return nil, err
 		}
@@ -230,9 +233,6 @@ func (s *Service) Answer(relativeName string, client netip.Addr) (records []name
 	}
 	return n.Records(client)
 }
-
-// QueryCounts gives the number of questions by relative name and type since it was added.
-func (s *Service) QueryCounts() map[string]nameserver.Counts { return s.zone.Counts() }
 
 // ServerStats gives the DNS server's counters; nil where this node does not answer.
 func (s *Service) ServerStats() *nameserver.ServerStats {
