@@ -109,7 +109,7 @@ func (g *merge) families(t recovery.Task) {
 			case c.Chosen != failover.Neither:
 			case t.Rule == failover.PreferTheirs:
 				c.Chosen = failover.Theirs
-			case t.Rule == failover.PreferOurs || t.Rule == failover.Newest && c.Ours.Epoch > c.Theirs.Epoch:
+			case t.Rule == failover.PreferOurs || t.Rule == failover.Newest && g.ours.Epoch > g.theirs.Epoch:
 				c.Chosen = failover.Ours
 			}
 			g.settle(c)
