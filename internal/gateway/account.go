@@ -39,6 +39,9 @@ func (g *Gateway) account(r *run, x *exchange.Exchange, sent int64, failure erro
 		took = g.clock.Now().Sub(x.Start)
 		g.metrics.duration.observe(took)
 	}
+	if r.observed != nil {
+		g.endObserved(r, x, status, sent, took)
+	}
 	if g.Access.Log != nil && g.sampled(status, x.Start) {
 		g.writeAccess(r, x, status, sent, took)
 	}

@@ -10,6 +10,7 @@ import (
 	"tandem"
 	"tandem/internal/apim"
 	"tandem/internal/gateway/remote"
+	"tandem/internal/gateway/sink"
 	"tandem/internal/policy"
 )
 
@@ -25,6 +26,8 @@ type compiler struct {
 	forward func(*generation) policy.Forwarder
 	// connect gives the server of an external cache's connection string; nil: documents are compiled dry.
 	connect func(string) (*remote.Server, error)
+	// sinks gives the sink made of something, or makes it with its sender; nil: documents are compiled dry.
+	sinks func(made string, s sink.Sender, buffered bool) *sink.Sink
 	// stats gives an operation's counters; nil: none are kept.
 	stats func(api, operation string) *operationStats
 
@@ -87,7 +90,7 @@ func (c *compiler) compile(d dirt, number tandem.Generation, revision tandem.Rev
 	c.compileKeys(d)
 	g := &generation{number: number, revision: revision, shared: c.shared, keys: c.keyring.keys, count: len(c.source.docs), sample: c.source.sample(), apis: make(map[string]*api, len(c.apis))}
 	host := *c.host
-	host.Backends, host.Certificates, host.Schemas, host.External = c.shared.backends, c.shared.certificates, c.shared.schemas, c.shared.external
+	host.Backends, host.Certificates, host.Schemas, host.External, host.Loggers = c.shared.backends, c.shared.certificates, c.shared.schemas, c.shared.external, c.shared.loggers
 	if c.forward != nil {
 		host.Forwarder = c.forward(g)
 	}

@@ -47,6 +47,7 @@ func (c *compiler) compileAPI(d *apim.Document, before *compiledAPI) *compiledAP
 	}
 	a.endpoint = &endpoint{to: upstream{scheme: a.service.Scheme, host: a.service.Host, http2: a.kind == kindGRPC}}
 	a.prefixes = c.prefixes(a, d, current)
+	a.diagnostics = c.diagnosticsOf(out, d)
 	for _, p := range sh.products.sorted {
 		if p.apis[a.name] {
 			a.products = append(a.products, p)

@@ -19,6 +19,7 @@ type shared struct {
 	backends     *backends
 	certificates *certificates
 	schemas      schemas
+	loggers      *loggers
 	external     policy.Cache              // nil: none
 	server       *remote.Server            // which it is, where the gateway is connected to it
 	sets         map[string]*apim.Document // version sets by their path, lower case
@@ -47,7 +48,7 @@ func (sh *shared) draws(text string) string {
 	if strings.Contains(text, "{{") {
 		print = sh.valuesPrint
 	}
-	if strings.Contains(text, "backend-id") || strings.Contains(text, "certificate") || strings.Contains(text, "schema-id") {
+	if strings.Contains(text, "backend-id") || strings.Contains(text, "certificate") || strings.Contains(text, "schema-id") || strings.Contains(text, "logger-id") {
 		print += sh.namesPrint
 	}
 	if strings.Contains(text, "cach") {
@@ -91,14 +92,15 @@ func (c *compiler) compileShared(fresh bool) *shared {
 		fragments = append(fragments, d.Name(), d.String("value"))
 	}
 	c.compileCache(sh)
+	sh.loggers = c.compileLoggers(sh)
 	sh.certificates = c.compileCertificates(sh)
 	sh.backends = c.compileBackends(sh)
 	sh.schemas = c.schemaList()
-	sh.namesPrint = digest(sh.certificates.print, sh.backends.print, sh.schemas.print)
+	sh.namesPrint = digest(sh.certificates.print, sh.backends.print, sh.schemas.print, sh.loggers.print)
 	sh.fragmentsPrint = digest(append(fragments, sh.valuesPrint, sh.namesPrint, sh.cachePrint)...)
 	// Policies are compiled against names alone: a unit outlives the generation that it was compiled for.
 	names := *c.host
-	names.Backends, names.Certificates, names.Schemas, names.External = sh.backends, sh.certificates, sh.schemas, sh.external
+	names.Backends, names.Certificates, names.Schemas, names.External, names.Loggers = sh.backends, sh.certificates, sh.schemas, sh.external, sh.loggers
 	if names.Forwarder == nil {
 		names.Forwarder = noForwarder{}
 	}

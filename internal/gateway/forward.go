@@ -53,7 +53,14 @@ func (f forwarder) Forward(s *policy.State, o policy.ForwardOptions) error {
 		timeout = forwardTimeout
 	}
 	s.Response.Header = r.room[:0]
+	var observing *backendCall
+	if r.observed != nil {
+		observing = f.g.beginCall(r)
+	}
 	err = call(s.Ctx(), w.pool, &r.sent, &s.Response, http1.Options{Response: timeout, Upgrade: true, Inform: s.Inform})
+	if observing != nil {
+		f.g.endCall(r, observing, err)
+	}
 	s.Request.Body = r.sent.Body
 	if w.named != nil && w.named.breaker != nil {
 		w.named.breaker.Record(f.g.clock.Now(), f.outcome(s, err))

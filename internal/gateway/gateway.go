@@ -11,8 +11,11 @@ import (
 	"sync/atomic"
 	"time"
 
+	oteltrace "go.opentelemetry.io/otel/trace"
+
 	"tandem"
 	"tandem/internal/apim"
+	"tandem/internal/gateway/sink"
 	"tandem/internal/policy"
 	"tandem/internal/store"
 )
@@ -33,6 +36,8 @@ type Config struct {
 	// ProbeToken opens the whole of the detailed status to who sends it; empty: nobody. ProbeCAs do for client certificates.
 	ProbeToken string
 	ProbeCAs   *x509.CertPool
+	// Traces takes OpenTelemetry spans of requests and of calls to backends; nil: none are made.
+	Traces oteltrace.TracerProvider
 	// Host is what policies may use beside what the gateway gives them itself (forwarding, backends); its Clock is taken
 	// from Config.
 	Host policy.Host
@@ -70,6 +75,8 @@ type Gateway struct {
 
 	background background
 	counters   counters
+	sinks      *sink.Group
+	tracer     oteltrace.Tracer // nil: no spans
 	saved      tandem.Revision
 }
 
@@ -80,10 +87,17 @@ func New(c Config) *Gateway {
 	host := c.Host
 	host.Clock = c.Clock
 	g.host = &host
+	g.sinks = sink.NewGroup(c.Clock)
+	if c.Traces != nil {
+		g.tracer = c.Traces.Tracer("tandem/gateway")
+	}
 	g.counters.MemoryCounters = policy.NewMemoryCounters(c.Clock)
 	if host.Counters == nil {
 		host.Counters = &g.counters
 		g.restoreQuotas()
+	}
+	if host.Metrics == nil {
+		host.Metrics = &g.metrics.custom
 	}
 	if host.Gates == nil {
 		host.Gates = g.counters.MemoryCounters
@@ -101,7 +115,7 @@ func New(c Config) *Gateway {
 	}
 	g.deployment = &policy.DeploymentInfo{GatewayID: "managed", InstanceID: c.Service, Managed: true, Region: string(c.Region), ServiceID: c.ID, ServiceName: c.Service}
 	g.compiler = g.newCompiler(nil)
-	g.compiler.stats, g.compiler.connect = g.metrics.of, g.connect
+	g.compiler.stats, g.compiler.connect, g.compiler.sinks = g.metrics.of, g.connect, g.sink
 	g.startFromDisk()
 	return g
 }
@@ -254,9 +268,24 @@ func (g *Gateway) Prepare(documents iter.Seq2[store.Document, error]) ([]Problem
 	return g.newCompiler(docs).compile(everything(), 0, 0).problems, nil
 }
 
+// sink gives the sink that the serving generation has for the same logger, or a new one.
+func (g *Gateway) sink(made string, s sink.Sender, buffered bool) *sink.Sink {
+	if gen := g.current.Load(); gen != nil && gen.shared.loggers.used[made] != nil {
+		return gen.shared.loggers.used[made]
+	}
+	every := time.Second
+	if !buffered {
+		every = 20 * time.Millisecond
+	}
+	return g.sinks.New(s, every, func(err error) {
+		g.Log.Warn("a logger did not take events; they are lost", "service", g.Service, "error", err)
+	})
+}
+
 // Close lets go of the connections to backends, after Run has returned and the fronts have stopped.
 func (g *Gateway) Close() {
 	g.background.stop()
+	g.sinks.Close()
 	g.upstreams.close()
 	g.useServer(nil)
 }

@@ -57,6 +57,7 @@ type api struct {
 	open         *product // the product without subscription that holds it
 	preflight    *policy.Pipeline
 	kind         string // lower case; empty: http
+	diagnostics  []*diagnostic
 }
 
 // operation is one operation of an API, without its policies.

@@ -20,6 +20,7 @@ type metrics struct {
 	unmatched  operationStats // requests that no operation took
 	duration   histogram
 	sent       atomic.Int64
+	custom     customMetrics
 }
 
 // maxOperations bounds the label sets, and with them what a scrape costs.
@@ -97,7 +98,7 @@ var (
 
 // Describe implements prometheus.Collector.
 func (g *Gateway) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, sentDesc, inFlightDesc, configDesc, problemsDesc} {
+	for _, d := range []*prometheus.Desc{requestsDesc, durationDesc, sentDesc, inFlightDesc, configDesc, problemsDesc, customDesc, droppedDesc, loggedDesc, cacheDesc} {
 		out <- d
 	}
 }
@@ -129,6 +130,8 @@ func (g *Gateway) Collect(out chan<- prometheus.Metric) {
 	out <- prometheus.MustNewConstHistogram(durationDesc, total, time.Duration(m.duration.sum.Load()).Seconds(), buckets, g.Service)
 	out <- prometheus.MustNewConstMetric(sentDesc, prometheus.CounterValue, float64(m.sent.Load()), g.Service)
 	out <- prometheus.MustNewConstMetric(inFlightDesc, prometheus.GaugeValue, float64(g.inflight.Load()), g.Service)
+	g.metrics.custom.collect(out, g.Service)
+	g.collectOutside(out)
 	s := g.Status()
 	fatal := 0
 	for _, p := range s.Problems {

@@ -27,6 +27,8 @@ type run struct {
 	backend string           // the named backend that was asked last
 	trace   *trace           // nil: no trace is wanted
 
+	observed *observed // nil: nobody asks about it
+
 	client     netip.Addr // whose text clientText is; kept from run to run
 	clientText string
 }

@@ -40,6 +40,7 @@ func (g *Gateway) ServeExchange(ctx context.Context, x *exchange.Exchange) error
 	binary.NativeEndian.PutUint64(s.RequestID[:8], rand.Uint64())
 	binary.NativeEndian.PutUint64(s.RequestID[8:], rand.Uint64())
 	p, refusal := g.route(r)
+	g.observe(r)
 	if token := x.Request.Header.Get(debugHeader); token != "" {
 		g.beginTrace(r, token)
 	}
@@ -51,6 +52,9 @@ func (g *Gateway) ServeExchange(ctx context.Context, x *exchange.Exchange) error
 	}
 	if r.trace != nil {
 		g.endTrace(r)
+	}
+	if r.observed != nil {
+		r.observed.watchResponse(r)
 	}
 	return err
 }

@@ -109,7 +109,7 @@ func (s *source) touched(keys []string) dirt {
 	d := dirt{apis: map[string]bool{}, subscriptions: map[string]bool{}}
 	for _, key := range keys {
 		switch typ, _, _ := strings.Cut(key, "/"); typ {
-		case "namedvalues", "policyfragments", "policies", "apiversionsets", "backends", "certificates", "schemas", "caches":
+		case "namedvalues", "policyfragments", "policies", "apiversionsets", "backends", "certificates", "schemas", "caches", "loggers", "diagnostics":
 			d.shared = true
 		case "products", "products.policies", "products.apis", "products.apilinks", "products.groups":
 			d.shared, d.products = true, true
@@ -117,7 +117,7 @@ func (s *source) touched(keys []string) dirt {
 			d.subscriptions[key] = true
 		case "users", "groups.users", "groups":
 			d.users = true
-		case typeAPIs, typeOperations, "apis.policies", typePolicies:
+		case typeAPIs, typeOperations, "apis.policies", typePolicies, "apis.diagnostics":
 			d.apis[parentOf(key)] = true
 		case strings.ToLower(apim.RootType):
 			for _, a := range s.byType[typeAPIs] {

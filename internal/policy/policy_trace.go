@@ -19,7 +19,7 @@ var policyTrace = &Policy{
 		}
 		names, values := c.pairs(n, "metadata")
 		return func(s *State) error {
-			if s.Tracer == nil && !s.Tracing {
+			if s.Tracer == nil && !s.Tracing && s.Note == nil {
 				return nil
 			}
 			from, err := source.get(s)
@@ -40,6 +40,9 @@ var policyTrace = &Policy{
 			}
 			for i := range ks {
 				m += " " + ks[i] + "=" + vs[i]
+			}
+			if s.Note != nil {
+				s.Note(severity, from, strings.TrimSpace(m))
 			}
 			if severity != "" {
 				from = severity + ": " + from

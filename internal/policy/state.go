@@ -24,7 +24,8 @@ type State struct {
 	Deployment   *DeploymentInfo
 	RequestID    [16]byte // in the order it is written
 	Tracing      bool
-	Tracer       Tracer // nil: no trace is wanted
+	Tracer       Tracer                                 // nil: no trace is wanted
+	Note         func(severity, source, message string) // takes the trace policy's messages for diagnostics; nil: nobody
 
 	Original       exchange.URL // what the client asked for
 	OriginalMethod string
