@@ -25,11 +25,7 @@ func (p *Provider) put(ctx context.Context, s *Service, k *Kind, ids []string, r
 		return nil, err
 	}
 	patch := r.Method == http.MethodPatch
-	verb := 'P'
-	if patch {
-		verb = 'U'
-	}
-	if strings.ContainsRune(k.MatchRequired, verb) && strict(r) && !r.IfMatch() {
+	if k.MatchRequired && !patch && strict(r) && !r.IfMatch() {
 		return nil, matchRequired()
 	}
 	for try := 0; ; try++ {
@@ -317,9 +313,6 @@ func (p *Provider) delete(ctx context.Context, s *Service, k *Kind, ids []string
 		}
 		if err != nil {
 			return nil, err
-		}
-		if strings.ContainsRune(k.MatchRequired, 'D') && strict(r) && !r.IfMatch() {
-			return nil, matchRequired()
 		}
 		if err := r.CheckETag(doc.etag()); err != nil {
 			return nil, err

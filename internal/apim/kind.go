@@ -19,8 +19,9 @@ type Kind struct {
 	Workspace bool
 	// Existence: HEAD answers 204 or 404 and there is no entity body of its own (links).
 	Existence bool
-	// MatchRequired lists the verbs that demand If-Match.
-	MatchRequired string
+	// MatchRequired: PUT demands If-Match. Azure's contract demands it of every PATCH and DELETE too, and yet Azure takes
+	// those of Terraform's azurerm, which have none.
+	MatchRequired bool
 	// Names are the only names allowed, where Azure has a fixed set.
 	Names []string
 	// Required properties, by dotted name.
