@@ -41,7 +41,7 @@ func (c Count) Total() uint64 { return c.A + c.AAAA + c.HTTPS + c.Other }
 func (z *Zone) Counts() []Count {
 	var out []Count
 	for k, e := range z.table.Load().names {
-		if e.inner || e.static {
+		if e.role == inner || e.role == static {
 			continue
 		}
 		name := strings.TrimSuffix(strings.TrimSuffix(dotted([]byte(k)), z.Name()), ".")

@@ -96,13 +96,15 @@ func (s *signer) head(name string, typ uint16, ttl uint32) dns.RR_Header {
 // sign gives a copy of the tree in which every leaf carries signatures for owner.
 func (s *signer) sign(n *Node, owner []byte) (*Node, error) {
 	out := *n
-	out.kids = slices.Clone(n.kids)
-	for i, k := range n.kids {
-		kid, err := s.sign(k, owner)
-		if err != nil {
-			return nil, err
+	if n.choice != nil {
+		kids := slices.Clone(n.choice.kids)
+		for i, k := range kids {
+			var err error
+			if kids[i], err = s.sign(k, owner); err != nil {
+				return nil, err
+			}
 		}
-		out.kids[i] = kid
+		out.choice = n.choice.with(kids)
 	}
 	name := dotted(owner) + "."
 	for _, p := range []**section{&out.leaf.a, &out.leaf.aaaa, &out.leaf.alias} {

@@ -18,19 +18,29 @@ type slot struct {
 }
 
 // inlineName is how many octets of a name lie in its entry; few names are longer.
-const inlineName = 64
+const inlineName = 46
 
-// entry is one name.
+// entry is one name. A question reads its first cache line and one of its counters.
 type entry struct {
 	node   atomic.Pointer[Node]
-	apex   bool
-	static bool // a name server's glue: not of a profile
-	inner  bool // an empty non-terminal: it has only names below it
 	length uint8
+	role   role
 	head   [inlineName]byte // of the name in wire form, lower case
-	rest   string           // what of it does not fit into head
+	_      [8]byte
 	counts [MaxAreas]counters
+	rest   string   // what of the name does not fit into head
+	_      [48]byte // whole cache lines
 }
+
+// role is what a name is for.
+type role uint8
+
+const (
+	ofProfile role = iota
+	apex
+	static // a name server's glue
+	inner  // an empty non-terminal: it has only names below it
+)
 
 func newEntry(w []byte) *entry {
 	e := &entry{length: uint8(len(w))}

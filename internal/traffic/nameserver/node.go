@@ -3,24 +3,23 @@ package nameserver
 import (
 	"encoding/binary"
 	"fmt"
-	"math/rand/v2"
 	"net/netip"
-	"sort"
 
 	"tandem"
 )
 
 // Node is what a name answers: a leaf with records, or a choice between nodes. Nodes are immutable; a change of health
-// makes a new tree.
+// makes a new tree. What answering a question reads lies close together in memory.
 type Node struct {
-	kind    nodeKind
-	leaf    leaf
-	kids    []*Node
-	upTo    []uint32 // weighted: running sums of the weights
-	locator Locator  // located
-	byPlace []uint16 // located: the kid for each place, noKid where there is none
-	ranges  *Ranges  // ranged
-	records []Record // of a leaf, for those who look at the tree
+	kind   nodeKind
+	leaf   leaf
+	choice *choice // of every kind but leaf and absent
+	told   *told   // of a leaf, for those who look at the tree
+}
+
+// told is a leaf as it was made.
+type told struct {
+	records []Record
 	ttl     uint32
 }
 
@@ -51,10 +50,8 @@ type Record struct {
 
 // section is compiled records, and their signatures for those who ask for DNSSEC.
 type section struct {
-	wire     []byte
-	count    uint16
-	sig      []byte
-	sigCount uint16
+	wire, sig       []byte
+	count, sigCount uint16
 }
 
 // compact gives a copy whose records, where they are few, lie right behind it in memory.
@@ -63,13 +60,12 @@ func (s *section) compact() *section {
 		section
 		room [64]byte
 	}
-	c.section = *s
-	if len(s.wire) <= len(c.room) {
-		near := &c
+	near := &c
+	near.section = *s
+	if len(s.wire) <= len(near.room) {
 		near.wire = near.room[:copy(near.room[:], s.wire):len(s.wire)]
-		return &near.section
 	}
-	return &c.section
+	return &near.section
 }
 
 // leaf holds the section for each type of question; nil means no data.
@@ -103,7 +99,14 @@ func NoData() *Node { return &Node{kind: kindLeaf} }
 
 // Leaf answers records with a TTL in seconds. A name (Target) must stand alone.
 func Leaf(ttl uint32, records ...Record) (*Node, error) {
-	n := &Node{kind: kindLeaf, records: records, ttl: ttl}
+	// A leaf of one address, the most common, is one piece of memory of two cache lines with its only section.
+	var near = &struct {
+		Node
+		section
+		room [24]byte
+	}{}
+	n := &near.Node
+	n.kind, n.told = kindLeaf, &told{records, ttl}
 	var a, aaaa section
 	for _, r := range records {
 		switch {
@@ -127,105 +130,19 @@ func Leaf(ttl uint32, records ...Record) (*Node, error) {
 			n.leaf.alias = (&section{wire: append(appendHead(nil, ownerPointer, typeCNAME, ttl, len(name)), name...), count: 1}).compact()
 		}
 	}
-	if a.count > 0 {
+	switch {
+	case len(records) == 1 && a.count == 1:
+		near.section = a
+		near.wire = near.room[:copy(near.room[:], a.wire):len(a.wire)]
+		n.leaf.a = &near.section
+		return n, nil
+	case a.count > 0:
 		n.leaf.a = a.compact()
 	}
 	if aaaa.count > 0 {
 		n.leaf.aaaa = aaaa.compact()
 	}
 	return n, nil
-}
-
-// Weighted chooses among kids at random by weight. Weights and kids pair up; a weight of 0 is never chosen.
-func Weighted(kids []*Node, weights []uint32) *Node {
-	n := &Node{kind: kindWeighted}
-	sum := uint32(0)
-	for i, k := range kids {
-		if weights[i] == 0 {
-			continue
-		}
-		sum += weights[i]
-		n.kids, n.upTo = append(n.kids, k), append(n.upTo, sum)
-	}
-	switch len(n.kids) {
-	case 0:
-		return NoData()
-	case 1:
-		return n.kids[0]
-	}
-	return n
-}
-
-// Located chooses a kid by the client's place. byPlace gives an index into kids, or a negative number for no data; places
-// beyond it count as unknown, place 0.
-func Located(l Locator, kids []*Node, byPlace []int) *Node {
-	n := &Node{kind: kindLocated, kids: kids, locator: l, byPlace: make([]uint16, len(byPlace))}
-	for i, k := range byPlace {
-		n.byPlace[i] = noKid
-		if k >= 0 && k < len(kids) {
-			n.byPlace[i] = uint16(k)
-		}
-	}
-	return n
-}
-
-// Ranged chooses a kid by the range the client's address is in; outside of all, the name does not exist.
-func Ranged(r *Ranges, kids []*Node) *Node { return &Node{kind: kindRanged, kids: kids, ranges: r} }
-
-// resolve walks to the leaf for a client. bits is how much of the address the choice depended on; nil means no data.
-func (n *Node) resolve(client netip.Addr) (found *Node, bits uint8) {
-	for n != nil {
-		switch n.kind {
-		case kindAbsent, kindLeaf:
-			return n, bits
-		case kindWeighted:
-			x := rand.Uint32N(n.upTo[len(n.upTo)-1])
-			i := 0
-			if len(n.upTo) <= 8 {
-				for n.upTo[i] <= x {
-					i++
-				}
-			} else {
-				i = sort.Search(len(n.upTo), func(i int) bool { return n.upTo[i] > x })
-			}
-			n = n.kids[i]
-		case kindLocated:
-			place, b := n.locator.Locate(client)
-			bits = max(bits, b)
-			if int(place) >= len(n.byPlace) {
-				place = 0
-			}
-			kid := uint16(noKid)
-			if int(place) < len(n.byPlace) {
-				kid = n.byPlace[place]
-			}
-			if kid == noKid {
-				return nil, bits
-			}
-			n = n.kids[kid]
-		case kindRanged:
-			kid, b := n.ranges.find(client)
-			bits = max(bits, b)
-			if kid < 0 {
-				return absent, bits
-			}
-			n = n.kids[kid]
-		}
-	}
-	return nil, bits
-}
-
-// hasAlias tells whether any leaf is a CNAME.
-func (n *Node) hasAlias() bool {
-	if n == nil {
-		return false
-	}
-	for _, k := range n.kids {
-		if k.hasAlias() {
-			return true
-		}
-	}
-	return n.leaf.alias != nil
 }
 
 // absent is shared by all choices that end nowhere; nothing writes to it.
@@ -237,7 +154,10 @@ func (n *Node) Records(client netip.Addr) (records []Record, ttl uint32, exists 
 	if found == nil {
 		return nil, 0, true
 	}
-	return found.records, found.ttl, found.kind != kindAbsent
+	if found.told == nil {
+		return nil, 0, found.kind != kindAbsent
+	}
+	return found.told.records, found.told.ttl, true
 }
 
 // soaRecord is the SOA of a zone with its owner pointer left to fill in at the first two octets.

@@ -12,7 +12,14 @@ import (
 
 // Ranges maps address ranges to kids of a node. Ranges do not overlap; one kid may take the rest.
 type Ranges struct {
-	starts []stretch // sorted; the first is ::, so that every address has one at or before it
+	starts []stretch     // sorted; the first is ::, so that every address has one at or before it
+	four   []stretchFour // the same for IPv4 alone; the first is 0.0.0.0
+}
+
+// stretchFour is where a stretch of IPv4 addresses begins.
+type stretchFour struct {
+	at  uint32
+	kid int32
 }
 
 // stretch is where a stretch of addresses with one kid begins. IPv4 addresses stand in their place within IPv6.
@@ -23,6 +30,12 @@ type stretch struct {
 
 // number is an address as a number.
 type number struct{ high, low uint64 }
+
+// firstFour is where IPv4 addresses begin within IPv6, ::ffff:0.0.0.0.
+var firstFour = number{0, 0xFFFF << 32}
+
+// four gives the IPv4 address that a number stands for.
+func (n number) four() (uint32, bool) { return uint32(n.low), n.high == 0 && n.low>>32 == 0xFFFF }
 
 func numberOf(a netip.Addr) number {
 	b := a.As16()
@@ -90,11 +103,24 @@ func NewRanges(in []Range, rest int) (*Ranges, error) {
 			put(end, rest)
 		}
 	}
+	r.four = []stretchFour{{0, int32(rest)}}
+	for _, s := range r.starts {
+		four, within := s.at.four()
+		switch last := &r.four[len(r.four)-1]; {
+		case s.at.less(firstFour) || within && four == last.at:
+			last.kid = int32(s.kid)
+		case within:
+			r.four = append(r.four, stretchFour{four, int32(s.kid)})
+		}
+	}
 	return r, nil
 }
 
 // find gives the kid for an address, -1 for none, and how many leading bits the finding depends on.
 func (r *Ranges) find(a netip.Addr) (kid int, scope uint8) {
+	if a.Is4() {
+		return r.findFour(a)
+	}
 	x := numberOf(a)
 	lo, hi := 0, len(r.starts) // find the first start behind x
 	for lo < hi {
@@ -112,10 +138,29 @@ func (r *Ranges) find(a netip.Addr) (kid int, scope uint8) {
 	if lo < len(r.starts) {
 		host = min(host, x.differ(r.starts[lo].at)-1)
 	}
-	if a.Is4() {
-		return s.kid, uint8(32 - min(host, 32))
-	}
 	return s.kid, uint8(128 - host)
+}
+
+func (r *Ranges) findFour(a netip.Addr) (kid int, scope uint8) {
+	b := a.As4()
+	x := binary.BigEndian.Uint32(b[:])
+	lo, hi := 0, len(r.four)
+	for lo < hi {
+		if mid := (lo + hi) / 2; r.four[mid].at <= x {
+			lo = mid + 1
+		} else {
+			hi = mid
+		}
+	}
+	s := r.four[lo-1]
+	host := 32
+	if s.at > 0 {
+		host = bits.Len32(x^(s.at-1)) - 1
+	}
+	if lo < len(r.four) {
+		host = min(host, bits.Len32(x^r.four[lo].at)-1)
+	}
+	return int(s.kid), uint8(32 - host)
 }
 
 // LastOf is the last address of a prefix.

@@ -114,7 +114,7 @@ func (s *Server) answer(q *query, src netip.Addr, out []byte) (n, rcode int, sco
 			area = s.config.Area(client)
 		}
 		e.counts[area].count(q.typ)
-		if e.apex && (e.node.Load() == nil || q.typ != typeA && q.typ != typeAAAA) {
+		if e.role == apex && (e.node.Load() == nil || q.typ != typeA && q.typ != typeAAAA) {
 			return z.atApex(t, q, out), rcodeSuccess, 0
 		}
 		node, bits := e.node.Load().resolve(client)

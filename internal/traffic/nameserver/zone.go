@@ -108,7 +108,7 @@ func (z *Zone) Set(name string, node *Node) error {
 		return err
 	}
 	old := z.table.Load()
-	if e, ok := old.names[string(w)]; ok && node != nil && !e.apex && !e.static && !e.inner {
+	if e, ok := old.names[string(w)]; ok && node != nil && e.role == ofProfile {
 		if z.signed != nil {
 			if node, err = z.signed.sign(node, w); err != nil {
 				return err
@@ -120,7 +120,7 @@ func (z *Zone) Set(name string, node *Node) error {
 	t := &table{names: make(map[string]*entry, len(old.names)+1), serial: old.serial + 1}
 	if node != nil {
 		maps.Copy(t.names, old.names)
-		if e := t.names[string(w)]; e != nil && e.inner {
+		if e := t.names[string(w)]; e != nil && e.role == inner {
 			delete(t.names, string(w))
 		}
 		if err := z.add(t, name, node); err != nil {
@@ -128,7 +128,7 @@ func (z *Zone) Set(name string, node *Node) error {
 		}
 	} else {
 		for k, e := range old.names {
-			if k != string(w) && !e.inner {
+			if k != string(w) && e.role != inner {
 				t.names[k] = e
 			}
 		}
@@ -163,7 +163,7 @@ func (z *Zone) Lookup(name string) *Node {
 	if err != nil {
 		return nil
 	}
-	if e := z.table.Load().names[string(w)]; e != nil && !e.apex {
+	if e := z.table.Load().names[string(w)]; e != nil && e.role != apex {
 		return e.node.Load()
 	}
 	return nil
@@ -198,12 +198,12 @@ func (z *Zone) Resign() error {
 
 // fixed adds the apex and the name servers' own addresses.
 func (z *Zone) fixed(t *table) error {
-	apex := newEntry(z.wire)
-	apex.apex = true
+	own := newEntry(z.wire)
+	own.role = apex
 	if old := z.table.Load(); old != nil {
-		apex.node.Store(old.names[string(z.wire)].node.Load())
+		own.node.Store(old.names[string(z.wire)].node.Load())
 	}
-	t.names[string(z.wire)] = apex
+	t.names[string(z.wire)] = own
 	if len(z.config.Addresses) == 0 {
 		return nil
 	}
@@ -224,7 +224,7 @@ func (z *Zone) fixed(t *table) error {
 			return err
 		}
 		w, _ := wireName(ns)
-		t.names[string(w)].static = true
+		t.names[string(w)].role = static
 	}
 	return nil
 }
@@ -234,7 +234,7 @@ func (z *Zone) add(t *table, name string, node *Node) error {
 	if err != nil {
 		return err
 	}
-	if e := t.names[string(w)]; e != nil && !e.inner {
+	if e := t.names[string(w)]; e != nil && e.role != inner {
 		return &tandem.Error{Op: "add name to zone " + z.Name(), Subject: name, Kind: tandem.Exists, Err: fmt.Errorf("the zone uses the name itself or has it already"),
 			Remedy: "choose another relative name"}
 	}
@@ -256,7 +256,7 @@ func (z *Zone) addInner(t *table, w []byte) {
 		w = w[int(w[0])+1:]
 		if _, ok := t.names[string(w)]; !ok {
 			e := newEntry(w)
-			e.inner = true
+			e.role = inner
 			e.node.Store(NoData())
 			t.names[string(w)] = e
 		}
