@@ -209,6 +209,8 @@ func (j *Journal) chain(ctx context.Context, p Point, base *Base, whole bool) (c
 			return out, nil
 		case s.header.Previous == nil:
 			return out, j.beyond(p, out.last)
+		case whole && s.header.After > 0 && trimmed(all, s):
+			return out, nil
 		}
 		previous, err := ParseSegmentName(s.header.Previous.Name)
 		if err != nil {
@@ -224,6 +226,12 @@ func (j *Journal) chain(ctx context.Context, p Point, base *Base, whole bool) (c
 	}
 }
 
+// trimmed tells whether a segment is the oldest that is left of its epoch: what was before it was deleted, and a snapshot takes
+// its place. A segment that is missing has older ones before it.
+func trimmed(all []SegmentName, s segment) bool {
+	return !slices.ContainsFunc(all, func(n SegmentName) bool { return n.Epoch == s.name.Epoch && n.Last < s.name.First })
+}
+
 // covers tells whether the base may serve a point: it is not after it.
 func (b *Base) covers(p Point) bool {
 	return (p.Revision == 0 || b.Revision <= p.Revision) && (p.Time.IsZero() || !b.Time.After(p.Time))
@@ -237,7 +245,8 @@ type Verified struct {
 	Segments, Entries int
 	Bytes             int64 // in the vault
 	From, To          Position
-	Forks             []SegmentName // whole segments of the epoch that the chain does not use: another writer's at the same time
+	Needs             tandem.Revision // a snapshot of this revision or later is needed to begin with; zero: a full entry is there
+	Forks             []SegmentName   // whole segments of the epoch that the chain does not use: another writer's at the same time
 }
 
 // Verify reads every byte of an epoch's history (zero: the newest epoch) from its end back to its first segment, and checks
@@ -252,6 +261,9 @@ func (j *Journal) Verify(ctx context.Context, e tandem.Epoch) (Verified, error) 
 		return Verified{}, err
 	}
 	out := Verified{Segments: len(c.segments)}
+	if !c.fromJournal {
+		out.Needs = c.segments[len(c.segments)-1].header.After
+	}
 	used := map[SegmentName]bool{}
 	for _, s := range c.segments {
 		out.Entries += s.entries

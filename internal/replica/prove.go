@@ -2,14 +2,17 @@ package replica
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"iter"
 	"runtime"
 	"strings"
 	"sync"
 
 	"filippo.io/age"
 
+	"tandem"
 	"tandem/internal/apim"
 	"tandem/internal/policy"
 	"tandem/internal/snapshot"
@@ -63,20 +66,29 @@ func (p *Proof) settle() *Proof {
 	return p
 }
 
+func newProof() *Proof { return &Proof{Failures: []Reason{}, Doubts: []Reason{}, Warnings: []Reason{}} }
+
 // Prove reads every byte of a snapshot, checks every hash, decodes every document and compiles every policy.
 func Prove(ctx context.Context, r io.Reader, identities ...age.Identity) *Proof {
-	p := &Proof{Failures: []Reason{}, Doubts: []Reason{}, Warnings: []Reason{}}
 	s, err := snapshot.Open(ctx, r, identities...)
 	if err != nil {
-		p.Failures = append(p.Failures, Reason{Message: err.Error()})
+		p := newProof()
+		p.unread(err)
 		return p.settle()
 	}
 	defer s.Close()
-	p.Manifest = s.Manifest()
+	p := proveResources(ctx, s.Manifest(), s.Checked(ctx))
 	p.Files, p.Bytes = len(p.Manifest.Files), p.Manifest.Bytes()
-	for res, err := range s.Checked(ctx) {
+	return p
+}
+
+// proveResources proves resources that are checked while they are read.
+func proveResources(ctx context.Context, m snapshot.Manifest, all iter.Seq2[snapshot.Resource, error]) *Proof {
+	p := newProof()
+	p.Manifest = m
+	for res, err := range all {
 		if err != nil {
-			p.Failures = append(p.Failures, Reason{Message: err.Error()})
+			p.unread(err)
 			return p.settle()
 		}
 		p.all = append(p.all, res)
@@ -84,6 +96,15 @@ func Prove(ctx context.Context, r io.Reader, identities ...age.Identity) *Proof 
 	p.Resources = len(p.all)
 	p.compile(ctx)
 	return p.settle()
+}
+
+// unread notes why a snapshot could not be read: a place that does not answer proves nothing of what lies there.
+func (p *Proof) unread(err error) {
+	if kind := tandem.KindOf(err); kind == tandem.Unavailable || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {
+		p.Doubts = append(p.Doubts, Reason{Message: err.Error()})
+		return
+	}
+	p.Failures = append(p.Failures, Reason{Message: err.Error()})
 }
 
 // compile compiles every policy against the snapshot's own named values and fragments.
