@@ -52,6 +52,9 @@ type NativeConfig struct {
 	// regions, and the offline recovery recipient.
 	Recipients []age.Recipient
 	Identities []age.Identity
+	// Begin opens a restore as a write to the service, by its ARM id; end says whether its success may be told: the service
+	// may have lost the right to take writes (law 4). Nil: every service may be written.
+	Begin func(service string) (end func() error, err error)
 	// Temp is a folder for backups on their way; empty: the system's.
 	Temp string
 }
@@ -77,8 +80,24 @@ func (n *Native) Types() []arm.TypeInfo { return nil }
 func (n *Native) Routes() []arm.Route {
 	return []arm.Route{
 		{Method: http.MethodPost, Pattern: apim.ServicePath + "/backup", Handler: n.start("Backup", n.backup)},
-		{Method: http.MethodPost, Pattern: apim.ServicePath + "/restore", Handler: n.start("Restore", n.restore)},
+		{Method: http.MethodPost, Pattern: apim.ServicePath + "/restore", Handler: n.start("Restore", n.rightly)},
 	}
+}
+
+// rightly restores a service that has the right to take writes, from the begin to the telling.
+func (n *Native) rightly(ctx context.Context, c *call) (json.RawMessage, error) {
+	if n.Begin == nil {
+		return n.restore(ctx, c)
+	}
+	end, err := n.Begin(c.record.ID)
+	if err != nil {
+		return nil, err
+	}
+	out, err := n.restore(ctx, c)
+	if late := end(); err == nil && late != nil {
+		return nil, late
+	}
+	return out, err
 }
 
 // call is one backup or restore under way.
