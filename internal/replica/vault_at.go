@@ -19,7 +19,7 @@ import (
 )
 
 // Moment names a state of a service in a vault: "SERVICE@latest", the newest snapshot; "SERVICE@end", the newest snapshot and
-// all of the journal after it; "SERVICE@20260301T120000Z-0f1e2d3c", a snapshot; "SERVICE@2026-03-01T12:30:00Z", the last state that was
+// all of the journal after it; "SERVICE@20260301T120000.000Z-0f1e2d3c", a snapshot; "SERVICE@2026-03-01T12:30:00Z", the last state that was
 // not committed after that time; "SERVICE@r123", the state at a revision. SERVICE is a name, a folder of the vault or an ARM id.
 type Moment struct {
 	Service  string

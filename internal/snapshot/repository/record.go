@@ -24,7 +24,7 @@ const (
 	snapshotsAt   = "snapshots/"
 	chunksAt      = "chunks/"
 	proofsAt      = "proofs/"
-	stampLayout   = "20060102T150405Z"
+	stampLayout   = "20060102T150405.000Z"
 )
 
 // Record is one snapshot in the vault: its manifest without the list of files, and the root of its tree.
@@ -51,13 +51,13 @@ type Record struct {
 // Name of a snapshot in its vault.
 type Name struct {
 	Service string // the service's folder, see ServiceFolder
-	ID      string // its time and eight random hex digits: "20260301T120000Z-0f1e2d3c"
+	ID      string // its time and eight random hex digits: "20260301T120000.000Z-0f1e2d3c"
 }
 
 func (n Name) String() string { return n.Service + "/" + n.ID }
 func (n Name) blob() string   { return snapshotsAt + n.String() }
 
-// Time is when the snapshot was made, as its name says; whole seconds.
+// Time is when the snapshot was made, as its name says.
 func (n Name) Time() time.Time {
 	t, err := time.Parse(stampLayout, strings.SplitN(n.ID, "-", 2)[0])
 	if err != nil {
@@ -99,10 +99,24 @@ func ServiceFolder(id string) string {
 // JournalPrefix is where a service's journal lies in the vault of its snapshots.
 func JournalPrefix(id string) string { return "journal/" + ServiceFolder(id) }
 
-func newName(id string, created time.Time) (Name, error) {
+// newName names a snapshot so that it is the newest of its service, also where the clock of the machine that made the last one
+// was ahead.
+func (r *Repository) newName(ctx context.Context, id string) (Name, error) {
+	n := Name{Service: ServiceFolder(id)}
+	all, err := r.Snapshots(ctx, n.Service)
+	if err != nil {
+		return n, err
+	}
+	at := r.Clock.Now().UTC().Truncate(time.Millisecond)
+	if len(all) > 0 {
+		if last := all[len(all)-1].Time(); !at.After(last) {
+			at = last.Add(time.Millisecond)
+		}
+	}
 	var random [4]byte
-	_, err := rand.Read(random[:])
-	return Name{ServiceFolder(id), created.UTC().Format(stampLayout) + "-" + hex.EncodeToString(random[:])}, err
+	_, err = rand.Read(random[:])
+	n.ID = at.Format(stampLayout) + "-" + hex.EncodeToString(random[:])
+	return n, err
 }
 
 // Manifest is the record as the manifest of a snapshot, without files.
@@ -160,7 +174,7 @@ func (r *Repository) Record(ctx context.Context, n Name) (Record, error) {
 
 // putRecord makes a snapshot exist: all its chunks are in the vault.
 func (r *Repository) putRecord(ctx context.Context, rec Record) (Name, error) {
-	n, err := newName(rec.Source.ID, rec.Created)
+	n, err := r.newName(ctx, rec.Source.ID)
 	if err != nil {
 		return n, err
 	}

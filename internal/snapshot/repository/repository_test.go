@@ -374,7 +374,7 @@ func TestSwapped(t *testing.T) {
 	if _, err := r.Read(t.Context(), s.Record); !errors.Is(err, tandem.Corrupt) {
 		t.Errorf("a chunk in another's place: %v", err)
 	}
-	later := Name{s.Name.Service, "20270101T000000Z-00000000"}
+	later := Name{s.Name.Service, "20270101T000000.000Z-00000000"}
 	var rec []byte
 	v.Change(s.Name.blob(), func(b []byte) []byte { rec = b; return b })
 	v.Change(later.blob(), func([]byte) []byte { return rec })
@@ -417,4 +417,19 @@ func FuzzParseLeaf(f *testing.F) {
 			}
 		}
 	})
+}
+
+// TestNewestIsNewest: the last snapshot made is the newest one, also within one millisecond and after a clock that was ahead.
+func TestNewestIsNewest(t *testing.T) {
+	r, clock, _ := newRepository2(t, &vaulttest.Memory{}, 0)
+	for i := range 6 {
+		if i == 4 {
+			clock.now = clock.now.Add(-time.Hour)
+		}
+		s := save(t, r, clock, resources(i))
+		all, err := r.Snapshots(t.Context(), "")
+		if err != nil || len(all) != i+1 || all[i] != s.Name {
+			t.Fatalf("%d: %v, made %v, %v", i, all, s.Name, err)
+		}
+	}
 }

@@ -41,6 +41,7 @@ type Options struct {
 type Vault struct {
 	c    *container.Client
 	name string
+	lock *immutability
 }
 
 // Open makes no call. Create makes the container where it is absent.
@@ -71,7 +72,7 @@ func Open(o Options) (*Vault, error) {
 			return fail(err)
 		}
 	}
-	return &Vault{c: client.ServiceClient().NewContainerClient(o.Container), name: o.Container}, nil
+	return &Vault{c: client.ServiceClient().NewContainerClient(o.Container), name: o.Container, lock: &immutability{}}, nil
 }
 
 // Create makes the container; that it exists is no error.
@@ -229,6 +230,8 @@ func wrap(op, subject string, err error) error {
 	}
 	e.Err = fmt.Errorf("%d %s", re.StatusCode, re.ErrorCode)
 	switch {
+	case kept(re):
+		e.Kind, e.Remedy = tandem.Locked, "wait until the blob's retention has passed"
 	case re.StatusCode == http.StatusNotFound && re.ErrorCode == string(bloberror.ContainerNotFound):
 		e.Kind, e.Remedy = tandem.NotFound, "create the container, or correct its name"
 	case re.StatusCode == http.StatusNotFound:

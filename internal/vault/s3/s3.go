@@ -9,6 +9,7 @@ import (
 	"io"
 	"iter"
 	"net/http"
+	"strings"
 
 	"github.com/minio/minio-go/v7"
 	"github.com/minio/minio-go/v7/pkg/credentials"
@@ -29,6 +30,7 @@ type Options struct {
 	Prefix    string // goes in front of every name; empty, or with a slash at its end
 	AccessKey string
 	SecretKey string
+	Session   string            // token of temporary credentials; may be empty
 	Transport http.RoundTripper // nil: minio-go's own
 }
 
@@ -38,18 +40,19 @@ type Vault struct {
 	core   minio.Core
 	bucket string
 	prefix string
+	lock   *objectLock
 }
 
 // Open makes no call.
 func Open(o Options) (*Vault, error) {
-	c, err := minio.New(o.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(o.AccessKey, o.SecretKey, ""), Secure: !o.Insecure, Region: o.Region, Transport: o.Transport})
+	c, err := minio.New(o.Endpoint, &minio.Options{Creds: credentials.NewStaticV4(o.AccessKey, o.SecretKey, o.Session), Secure: !o.Insecure, Region: o.Region, Transport: o.Transport})
 	if err == nil && o.Bucket == "" {
 		err = errors.New("no bucket is named")
 	}
 	if err != nil {
 		return nil, &tandem.Error{Op: "open vault", Subject: o.Endpoint + "/" + o.Bucket, Kind: tandem.Invalid, Err: err, Remedy: "give the host of the endpoint and a bucket"}
 	}
-	return &Vault{c: c, core: minio.Core{Client: c}, bucket: o.Bucket, prefix: o.Prefix}, nil
+	return &Vault{c: c, core: minio.Core{Client: c}, bucket: o.Bucket, prefix: o.Prefix, lock: &objectLock{}}, nil
 }
 
 // Create makes the bucket; that it exists already and is ours is no error.
@@ -187,6 +190,8 @@ func wrap(op, subject string, err error) error {
 		e.Kind, e.Remedy = tandem.Exists, "choose another name"
 	case re.Code == "SignatureDoesNotMatch", re.Code == "InvalidAccessKeyId", re.StatusCode == http.StatusUnauthorized:
 		e.Kind, e.Remedy = tandem.Unauthenticated, "give the current access key"
+	case re.StatusCode == http.StatusForbidden && strings.Contains(strings.ToLower(re.Message), "object lock"), re.Code == "ObjectLocked", re.StatusCode == http.StatusForbidden && strings.Contains(strings.ToLower(re.Message), "worm"):
+		e.Kind, e.Remedy = tandem.Locked, "wait until the object's retention has passed"
 	case re.StatusCode == http.StatusForbidden:
 		e.Kind, e.Remedy = tandem.Denied, "let the access key list, get, put and delete in the bucket"
 	case re.StatusCode == http.StatusRequestedRangeNotSatisfiable, re.StatusCode == http.StatusBadRequest:
