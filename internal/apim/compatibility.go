@@ -13,14 +13,11 @@ func storedOnly() map[string]string {
 	const mail = "no e-mail is sent"
 	const selfHosted = "a self-hosted gateway does not fetch its configuration from here"
 	return map[string]string{
-		"apis.diagnostics": "the gateway exports its own metrics and logs", "diagnostics": "the gateway exports its own metrics and logs", "loggers": "the gateway exports its own metrics and logs",
-		"apis.resolvers": "resolvers of synthetic GraphQL APIs are not run", "apis.resolvers.policies": "resolvers of synthetic GraphQL APIs are not run",
 		"apis.issues": portal, "apis.issues.attachments": portal, "apis.issues.comments": portal, "apis.wikis": portal, "products.wikis": portal, "documentations": portal,
 		"apis.tagDescriptions": portal, "contentTypes": portal, "contentTypes.contentItems": portal, "portalRevisions": portal, "portalconfigs": portal,
 		"identityProviders": portal, "authorizationServers": portal, "openidConnectProviders": portal,
 		"authorizationProviders": "tokens of other services are not held", "authorizationProviders.authorizations": "tokens of other services are not held",
 		"authorizationProviders.authorizations.accessPolicies": "tokens of other services are not held",
-		"caches":                          "the external cache is not connected; caching policies use the gateway's own",
 		"templates":                       mail,
 		"notifications":                   mail,
 		"notifications.recipientEmails":   mail,

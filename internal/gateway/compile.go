@@ -167,7 +167,6 @@ func (c *compiler) forget() {
 func (c *compiler) unserved() (out []Problem) {
 	for _, of := range []struct{ typ, why string }{
 		{"workspaces.apis", "APIs of workspaces are kept and backed up, but no gateway serves them; move them to the service itself to serve them here"},
-		{"apis.resolvers", "resolvers of synthetic GraphQL APIs are not run; give the API a GraphQL service to pass requests on to"},
 	} {
 		if list := c.source.list(of.typ); len(list) > 0 {
 			out = append(out, Problem{Document: list[0].Key, Message: fmt.Sprintf("%s (%d such documents)", of.why, len(list))})

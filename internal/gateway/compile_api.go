@@ -43,7 +43,7 @@ func (c *compiler) compileAPI(d *apim.Document, before *compiledAPI) *compiledAP
 		}
 		a.service, a.info.ServiceURL = base, base
 	} else if a.kind == "graphql" {
-		out.problem(d.Key, false, "it is a synthetic GraphQL API, whose resolvers are not run; give it the serviceUrl of a GraphQL service to pass requests on to")
+		a.graphql = c.compileGraphQL(out, d)
 	}
 	a.endpoint = &endpoint{to: upstream{scheme: a.service.Scheme, host: a.service.Host, http2: a.kind == kindGRPC}}
 	a.prefixes = c.prefixes(a, d, current)

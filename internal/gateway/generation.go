@@ -58,6 +58,7 @@ type api struct {
 	preflight    *policy.Pipeline
 	kind         string // lower case; empty: http
 	diagnostics  []*diagnostic
+	graphql      *graphqlAPI // it answers by itself; nil: a service does
 }
 
 // operation is one operation of an API, without its policies.

@@ -117,7 +117,7 @@ func (s *source) touched(keys []string) dirt {
 			d.subscriptions[key] = true
 		case "users", "groups.users", "groups":
 			d.users = true
-		case typeAPIs, typeOperations, "apis.policies", typePolicies, "apis.diagnostics":
+		case typeAPIs, typeOperations, "apis.policies", typePolicies, "apis.diagnostics", "apis.schemas", "apis.resolvers", "apis.resolvers.policies":
 			d.apis[parentOf(key)] = true
 		case strings.ToLower(apim.RootType):
 			for _, a := range s.byType[typeAPIs] {
