@@ -66,7 +66,9 @@ func notLeading(op, subject, leader string) error {
 func ControlHandler(c Control) http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("POST "+renewPath, func(w http.ResponseWriter, r *http.Request) {
-		serveControl(w, r, func(ctx context.Context, q renewCall) (any, error) { return c.Renew(ctx, q.Group, q.Service, q.Renewal) })
+		serveControl(w, r, func(ctx context.Context, q renewCall) (any, error) {
+			return c.Renew(ctx, q.Group, q.Service, q.Renewal)
+		})
 	})
 	mux.HandleFunc("POST "+replicatedPath, func(w http.ResponseWriter, r *http.Request) {
 		serveControl(w, r, func(ctx context.Context, q replicatedCall) (any, error) {
@@ -74,7 +76,9 @@ func ControlHandler(c Control) http.Handler {
 		})
 	})
 	mux.HandleFunc("POST "+observedPath, func(w http.ResponseWriter, r *http.Request) {
-		serveControl(w, r, func(ctx context.Context, q observedCall) (any, error) { return nil, c.Observed(ctx, q.Group, q.Observed) })
+		serveControl(w, r, func(ctx context.Context, q observedCall) (any, error) {
+			return nil, c.Observed(ctx, q.Group, q.Observed)
+		})
 	})
 	return mux
 }

@@ -196,7 +196,9 @@ func (p *Properties) Rule() failover.Rule {
 }
 
 // Members are the two services' ids in the order of failover.Service.
-func (p *Properties) Members() [2]string { return [2]string{p.Primary.ResourceID, p.Standby.ResourceID} }
+func (p *Properties) Members() [2]string {
+	return [2]string{p.Primary.ResourceID, p.Standby.ResourceID}
+}
 
 // TrafficName is the name whose certificate is proven first.
 func (p *Properties) TrafficName() string {

@@ -93,6 +93,8 @@ type SiteState struct {
 	Revision   tandem.Revision   `json:"revision"` // the newest of its own history
 	Served     tandem.Revision   `json:"served"`   // what its gateway serves
 	Writes     bool              `json:"writes"`   // it holds a lease that is good now
+	// Stamp is the member's own clock when it answered: what a backup that begins now will have at least (law 11).
+	Stamp failover.Stamp `json:"stamp,omitzero"`
 	// Of the standby: the holder's revision and epoch it has applied, and its lag by its own clock.
 	FollowsEpoch    tandem.Epoch    `json:"followsEpoch,omitempty"`
 	FollowsRevision tandem.Revision `json:"followsRevision,omitempty"`
@@ -109,7 +111,8 @@ type SiteState struct {
 type Control interface {
 	// Renew asks for the right to acknowledge. Unavailable: nobody leads, or not here; Precondition: the epoch is over.
 	Renew(ctx context.Context, group string, s failover.Service, r failover.Renewal) (failover.Grant, error)
-	// Replicated reports how far the standby has come, as often as it changes, at most every 100 ms.
+	// Replicated reports how far the standby has come, as often as it changes, at most every 100 ms,
+	// and at least every second: a new leader knows only what was committed with the last renewal.
 	Replicated(ctx context.Context, group string, e failover.Replicated) error
 	// Observed reports what a witness sees.
 	Observed(ctx context.Context, group string, e failover.Observed) error

@@ -19,7 +19,11 @@ func (a *Agent) Join(ctx context.Context, next recovery.Membership) error {
 	m := a.member(next.Service)
 	if m != nil {
 		old := m.membership()
-		if old.Group == next.Group && (next.Version < old.Version || next.Epoch < old.Epoch) {
+		switch {
+		case old.Left && next.Epoch <= old.Epoch && next.Version <= old.Version:
+			return nil // a group that is made anew begins with a new epoch
+		case old.Left:
+		case old.Group == next.Group && (next.Version < old.Version || next.Epoch < old.Epoch):
 			return nil
 		}
 		if old.Group != next.Group && !old.Left {

@@ -144,7 +144,7 @@ func (a *Agent) accept(ctx context.Context, in mergeRequest) error {
 		return err
 	}
 	if now := m.membership(); now.Epoch != in.Epoch || !holds(now) {
-		return &tandem.Error{Op: "merge", Subject: in.Service, Kind: tandem.Denied, Err: fmt.Errorf("it does not hold epoch %d", in.Epoch), Remedy: "read the group's state anew"}
+		return &tandem.Error{Op: "merge", Subject: in.Service, Kind: tandem.Unavailable, Err: fmt.Errorf("it does not hold epoch %d now", in.Epoch), Remedy: "ask again when it was told its role"}
 	}
 	service, err := m.service(ctx)
 	if err != nil {
