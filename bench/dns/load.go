@@ -40,6 +40,7 @@ func runLoad(args []string) error {
 	f := flag.NewFlagSet("load", flag.ContinueOnError)
 	seconds := f.Float64("seconds", 0.3, "length of one measurement")
 	rounds := f.Int("rounds", 21, "measurements of each server")
+	only := f.String("methods", strings.Join(methods, ","), "which of Tandem's routing methods to measure")
 	options := f.Bool("edns", false, "ask with EDNS, a cookie and a client subnet")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -50,7 +51,7 @@ func runLoad(args []string) error {
 	}
 	defer tandemServer.stop()
 	servers := map[string]*server{}
-	for _, m := range methods {
+	for _, m := range strings.Split(*only, ",") {
 		servers["tandem "+m] = &server{address: tandemServer.address, cmd: tandemServer.cmd, prefix: m, suffix: zoneName}
 	}
 	g, err := startGdnsd("", "")

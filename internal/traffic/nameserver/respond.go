@@ -12,7 +12,12 @@ const maxUDP = 1232
 // respond writes the answer to packet p into out and gives its length; 0 means silence. src is the client, tcp how it came.
 // out must hold 4 KiB. It allocates nothing unless a denial must be signed.
 func (s *Server) respond(q *query, p []byte, at moment, src netip.Addr, tcp bool, out []byte) int {
-	switch q.parse(p) {
+	return s.respondTo(q, q.parse(p), p, at, src, tcp, out)
+}
+
+// respondTo is respond for a packet that was read already.
+func (s *Server) respondTo(q *query, found verdict, p []byte, at moment, src netip.Addr, tcp bool, out []byte) int {
+	switch found {
 	case parseDrop:
 		s.stats.Dropped.Add(1)
 		return 0

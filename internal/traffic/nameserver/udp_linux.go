@@ -29,7 +29,10 @@ type batch struct {
 	in, out           [batchSize]message
 	inVec, outVec     [batchSize]unix.Iovec
 	names             [batchSize]unix.RawSockaddrInet6 // large enough for both families
-	inBytes, outBytes [batchSize][packetSize + 64]byte
+	inBytes, outBytes [batchSize][packetSize + 64]byte // the odd size keeps them from falling on the same places of the cache
+	queries           [batchSize]query
+	verdicts          [batchSize]verdict
+	warmer            warmer
 	// control receives the address a question came to (on sockets of a wildcard address), and goes back as it is with the
 	// answer, which then leaves from that address.
 	control [batchSize][controlSize]byte
@@ -74,7 +77,6 @@ func (s *Server) serveUDP(c *net.UDPConn) {
 		}
 		return true
 	}
-	var q query
 	for {
 		for i := range batchSize {
 			b.in[i].header.Namelen = unix.SizeofSockaddrInet6
@@ -96,12 +98,16 @@ func (s *Server) serveUDP(c *net.UDPConn) {
 		at := s.moment()
 		want, sent = 0, 0
 		for i := range got {
+			b.queries[i].reset()
+			b.verdicts[i] = b.queries[i].parse(b.inBytes[i][:b.in[i].length])
+		}
+		s.warm(&b.warmer, b.queries[:got], b.verdicts[:got])
+		for i := range got {
 			from, ok := b.source(i)
 			if !ok || spoofProne(from) {
 				continue
 			}
-			q.reset()
-			n := s.respond(&q, b.inBytes[i][:b.in[i].length], at, from.Addr(), false, b.outBytes[want][:])
+			n := s.respondTo(&b.queries[i], b.verdicts[i], b.inBytes[i][:b.in[i].length], at, from.Addr(), false, b.outBytes[want][:packetSize])
 			if n == 0 {
 				continue
 			}
