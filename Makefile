@@ -2,7 +2,7 @@
 GO ?= go
 ARGS ?=
 
-.PHONY: run test test-go lint bench build clean
+.PHONY: run test test-go deb test-deploy lint bench build clean
 
 # --keep stays open until Ctrl-C; with ARGS=--json the story is told once and the command ends.
 run:
@@ -34,6 +34,21 @@ bench:
 	$(GO) run ./bench/gateway -tandem "$(CURDIR)/bin/product -listen {listen} -tls {tls} -backend {backend} -keys {keys} -cert {cert} -key {key}"
 	$(GO) run ./bench/dns load
 	$(GO) run ./bench/dns failover
+
+# The Debian package in bin/, by nfpm: binary, unit, manual pages, completions.
+VERSION ?= 0.1.0
+NFPM ?= $(GO) run github.com/goreleaser/nfpm/v2/cmd/nfpm@v2.43.4
+deb: build
+	@rm -rf bin/package && mkdir -p bin/package
+	bin/tandem man bin/package/man
+	bin/tandem completion bash > bin/package/tandem.bash
+	bin/tandem completion zsh > bin/package/_tandem
+	bin/tandem completion fish > bin/package/tandem.fish
+	ARCH=$$($(GO) env GOARCH) VERSION=$(VERSION) $(NFPM) package --config deploy/deb/nfpm.yaml --packager deb --target bin/
+
+# The package is built and installed below a folder of its own, and what it installed runs.
+test-deploy: deb
+	$(GO) test -count 1 ./test/deploy -args -package "$(CURDIR)/bin/tandem_$(VERSION)_$$($(GO) env GOARCH).deb"
 
 clean:
 	rm -rf bin
