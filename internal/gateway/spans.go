@@ -16,8 +16,9 @@ import (
 type TracesConfig struct {
 	// Endpoint takes OTLP over HTTP, for example "http://collector:4318"; empty: what OTEL_EXPORTER_OTLP_ENDPOINT says.
 	Endpoint string `json:"endpoint,omitempty"`
-	// Sample is the share of requests that begin a trace, 0 to 1; 0: every one. A request that carries a trace is traced
-	// where its sender traces it.
+	// Sample is the share of requests that begin a trace, 0 to 1; 0: what OTEL_TRACES_SAMPLER says, or every one. A
+	// request that carries a trace is traced
+	// where its sender does.
 	Sample float64 `json:"sample,omitempty"`
 }
 
@@ -31,14 +32,13 @@ func OpenTraces(ctx context.Context, c TracesConfig, node string, region tandem.
 	if err != nil {
 		return nil, &tandem.Error{Op: "open traces to", Subject: c.Endpoint, Kind: tandem.Invalid, Err: err, Remedy: "give the address of an OTLP collector, as http://collector:4318"}
 	}
-	share := c.Sample
-	if share <= 0 || share > 1 {
-		share = 1
-	}
 	about, err := resource.New(ctx, resource.WithFromEnv(), resource.WithAttributes(attribute.String("service.name", "tandem-gateway"), attribute.String("service.instance.id", node), attribute.String("cloud.region", string(region))))
 	if err != nil {
 		return nil, fmt.Errorf("describe this node for traces: %w", err)
 	}
-	return sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about),
-		sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(share)))), nil
+	made := []sdktrace.TracerProviderOption{sdktrace.WithBatcher(exporter), sdktrace.WithResource(about)}
+	if c.Sample > 0 {
+		made = append(made, sdktrace.WithSampler(sdktrace.ParentBased(sdktrace.TraceIDRatioBased(c.Sample))))
+	}
+	return sdktrace.NewTracerProvider(made...), nil
 }

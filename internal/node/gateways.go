@@ -6,11 +6,14 @@ import (
 	"errors"
 	"iter"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
 	"time"
+
+	oteltrace "go.opentelemetry.io/otel/trace"
 
 	"tandem"
 	"tandem/internal/apim"
@@ -25,6 +28,8 @@ type gateways struct {
 	n  *Node
 	mu sync.Mutex
 	by map[string]*running // by lower-case service id
+
+	traces oteltrace.TracerProvider // of requests; nil: none are made
 }
 
 type running struct {
@@ -95,7 +100,7 @@ func (s *gateways) start(ctx context.Context, rec *apim.Record) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	g := gateway.New(gateway.Config{ProbeToken: token, ProbeCAs: s.n.ca.Pool(), Access: gateway.AccessLog{Log: s.n.Log, Every: s.n.AccessLogEvery},
+	g := gateway.New(gateway.Config{Traces: s.traces, ProbeToken: token, ProbeCAs: s.n.ca.Pool(), Access: gateway.AccessLog{Log: s.n.Log, Every: s.n.AccessLogEvery},
 		Service: id.Name(), ID: rec.ID, Region: s.n.Region, Space: service.Space, Sealer: s.n.master, Clock: s.n.Clock, Log: s.n.Log,
 		State: filepath.Join(s.n.path("gateways"), strings.ToLower(id.Name())+".json"), Host: s.n.policyHost()})
 	g.Apply(gateway.ReadSettings(rec.Properties))
@@ -198,6 +203,7 @@ func (s *gateways) WaitFor(ctx context.Context, service tandem.ResourceID, g tan
 
 // run keeps the gateways in step with the services until ctx ends, then stops them.
 func (s *gateways) run(ctx context.Context) {
+	defer s.openTraces(ctx)()
 	wait := 100 * time.Millisecond
 	for ctx.Err() == nil {
 		at, err := s.n.store.Revision(ctx)
@@ -226,6 +232,26 @@ func (s *gateways) run(ctx context.Context) {
 		})
 	}
 	wg.Wait()
+}
+
+// openTraces has gateways export spans where OpenTelemetry's own variables say where to. The result ends that.
+func (s *gateways) openTraces(ctx context.Context) func() {
+	if os.Getenv("OTEL_EXPORTER_OTLP_ENDPOINT") == "" && os.Getenv("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT") == "" {
+		return func() {}
+	}
+	provider, err := gateway.OpenTraces(ctx, gateway.TracesConfig{}, s.n.Address, s.n.Region)
+	if err != nil {
+		s.n.Log.Warn("no traces are exported", "error", err)
+		return func() {}
+	}
+	s.traces = provider
+	return func() {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+		defer cancel()
+		if err := provider.Shutdown(ctx); err != nil {
+			s.n.Log.Warn("the last traces were not exported", "error", err)
+		}
+	}
 }
 
 // policyHost is what the policies of this node's gateways may use.
