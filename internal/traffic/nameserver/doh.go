@@ -32,7 +32,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "this is no DNS message", http.StatusBadRequest)
 		return
 	}
-	var q query
+	q := query{private: r.TLS != nil}
 	out := make([]byte, packetSize)
 	n := s.respond(&q, question, s.moment(), from.Addr().Unmap(), true, out)
 	if n == 0 {

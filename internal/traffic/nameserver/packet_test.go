@@ -1,6 +1,7 @@
 package nameserver
 
 import (
+	"crypto/ed25519"
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
@@ -212,7 +213,18 @@ func checkPacket(t *testing.T, s *Server, p []byte) {
 
 // TestManyBrokenPackets sends 100,000 mutations of good packets and finds the zone as it was.
 func TestManyBrokenPackets(t *testing.T) {
-	s := testServer(t, testZone(t, nil), nil)
+	t.Run("unsigned", func(t *testing.T) { brokenPackets(t, nil, 100_000) })
+	t.Run("signed", func(t *testing.T) {
+		_, key, err := ed25519.GenerateKey(nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		brokenPackets(t, &Keys{Signer: key, Clock: tandem.SystemClock{}}, 20_000)
+	})
+}
+
+func brokenPackets(t *testing.T, keys *Keys, count int) {
+	s := testServer(t, testZone(t, keys), nil)
 	r := rand.New(rand.NewPCG(1, 2))
 	var seeds [][]byte
 	for _, name := range []string{"four", "alias", "half", "nobody", "deep.er.name"} {
@@ -223,7 +235,7 @@ func TestManyBrokenPackets(t *testing.T) {
 			&dns.EDNS0_SUBNET{Code: dns.EDNS0SUBNET, Family: 1, SourceNetmask: 24, Address: []byte{200, 1, 2, 0}})
 		seeds = append(seeds, packed(t, m))
 	}
-	for range 100_000 {
+	for range count {
 		p := append([]byte(nil), seeds[r.IntN(len(seeds))]...)
 		for range 1 + r.IntN(4) {
 			switch r.IntN(4) {

@@ -26,7 +26,13 @@ type query struct {
 	subnetFamily uint16     // 0: no option
 	subnetBits   uint8
 
-	nsid bool
+	nsid      bool
+	keepalive bool // it asks how long the connection stays open (RFC 7828)
+	padding   bool // it is padded, and so asks for a padded answer (RFC 7830)
+
+	// How it came; set before parse.
+	stream  bool // over TCP or TLS: the connection can be kept
+	private bool // encrypted: the length of the answer may be hidden
 }
 
 // verdict is what a packet deserves before its name is looked at.
@@ -137,9 +143,11 @@ func (q *query) parseRest(authority, additional int) verdict {
 
 // EDNS options.
 const (
-	optionNSID   = 3
-	optionSubnet = 8
-	optionCookie = 10
+	optionNSID      = 3
+	optionSubnet    = 8
+	optionCookie    = 10
+	optionKeepalive = 11
+	optionPadding   = 12
 )
 
 // parseOptions reads what the server knows and passes over the rest.
@@ -161,6 +169,10 @@ func (q *query) parseOptions(o []byte) bool {
 				return false
 			}
 			q.cookieLen = copy(q.cookie[:], data)
+		case optionKeepalive:
+			q.keepalive = true
+		case optionPadding:
+			q.padding = true
 		case optionSubnet:
 			if q.subnetFamily != 0 || !q.parseSubnet(data) {
 				return false
@@ -203,7 +215,7 @@ func (q *query) parseSubnet(d []byte) bool {
 
 // reset makes q ready for another packet; the name's octets need no clearing.
 func (q *query) reset() {
-	q.edns, q.do, q.nsid, q.version = false, false, false, 0
+	q.edns, q.do, q.nsid, q.keepalive, q.padding, q.version = false, false, false, false, false, 0
 	q.cookieLen, q.subnetFamily, q.subnetBits = 0, 0, 0
 	q.subnet = netip.Addr{}
 }

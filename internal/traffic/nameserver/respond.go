@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"math/rand/v2"
 	"net/netip"
+	"time"
 )
 
 // maxUDP is the largest answer over UDP (RFC 9715): above it datagrams may be cut to fragments.
@@ -267,6 +268,30 @@ func (s *Server) finish(q *query, at moment, src netip.Addr, out []byte, n, rcod
 		out = append(out, 0, optionNSID, 0, byte(len(s.nsid)))
 		out = append(out, s.nsid...)
 	}
+	if q.keepalive && q.stream { // over UDP the option means nothing (RFC 7828 section 3.2.1)
+		out = append(out, 0, optionKeepalive, 0, 2)
+		out = binary.BigEndian.AppendUint16(out, uint16(min(s.config.TCPIdle/(100*time.Millisecond), 65535)))
+	}
+	if q.padding && q.private {
+		out = pad(out)
+	}
 	binary.BigEndian.PutUint16(out[n+9:], uint16(len(out)-n-11))
 	return len(out)
+}
+
+// padTo is the block that encrypted answers are padded to (RFC 8467 section 4.1).
+const padTo = 468
+
+// pad appends the padding option. Every answer has room for it: the longest is far below packetSize.
+func pad(out []byte) []byte {
+	const head = 4
+	n := (padTo - (len(out)+head)%padTo) % padTo
+	if len(out)+head+n > packetSize {
+		return out
+	}
+	out = append(out, 0, optionPadding, byte(n>>8), byte(n))
+	for range n {
+		out = append(out, 0)
+	}
+	return out
 }

@@ -2,6 +2,7 @@ package nameserver
 
 import (
 	"bufio"
+	"crypto/tls"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -63,6 +64,7 @@ func (s *Server) serveStream(c net.Conn) {
 	if !ok {
 		return
 	}
+	_, private := c.(*tls.Conn)
 	src := from.AddrPort().Addr().Unmap()
 	r := bufio.NewReader(c)
 	in, out := make([]byte, packetSize), make([]byte, 2+packetSize)
@@ -81,7 +83,7 @@ func (s *Server) serveStream(c net.Conn) {
 			return
 		}
 		s.stats.TCP.Add(1)
-		var q query
+		q := query{stream: true, private: private}
 		n = s.respond(&q, in[:n], s.moment(), src, true, out[2:])
 		if n == 0 {
 			return

@@ -3,7 +3,9 @@ package nameserver
 import (
 	"crypto/ed25519"
 	"crypto/rand"
+	"crypto/tls"
 	"fmt"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -20,7 +22,13 @@ func TestTools(t *testing.T) {
 		t.Fatal(err)
 	}
 	z := testZone(t, &Keys{Signer: key, Clock: tandem.SystemClock{}})
-	s := testServer(t, z, nil)
+	web := httptest.NewUnstartedServer(nil)
+	web.StartTLS() // for its certificate
+	defer web.Close()
+	s := testServer(t, z, func(c *Config) {
+		c.TLSListen, c.TLS = "127.0.0.1:0", &tls.Config{Certificates: web.TLS.Certificates}
+	})
+	tlsPort := fmt.Sprint(s.TLSAddr().Port())
 	port := fmt.Sprint(s.Addr().Port())
 	anchor := filepath.Join(t.TempDir(), "anchor")
 	k := z.signed.dnskey
@@ -44,6 +52,10 @@ func TestTools(t *testing.T) {
 		{"dig", []string{"@127.0.0.1", "-p", port, "four.tm.example", "A", "+edns=1", "+noednsnegotiation"}, []string{"BADVERS"}},
 		{"dig", []string{"@127.0.0.1", "-p", port, "four.tm.example", "A", "+opcode=notify"}, []string{"NOTIMP"}},
 		{"kdig", []string{"@127.0.0.1", "-p", port, "both.tm.example", "AAAA", "+tcp", "+nsid"}, []string{"NOERROR", "2001:db8::1", "NSID: 6E732D61"}},
+		{"kdig", []string{"@127.0.0.1", "-p", tlsPort, "four.tm.example", "A", "+tls", "+padding=128"}, []string{"NOERROR", "192.0.2.1", "PADDING:"}},
+		{"dig", []string{"@127.0.0.1", "-p", port, "four.tm.example", "A", "+tcp", "+keepalive"}, []string{"NOERROR", "192.0.2.1", "TCP KEEPALIVE: 10.0"}},
+		{"dig", []string{"@127.0.0.1", "-p", port, "FoUr.Tm.ExAmPlE", "A"}, []string{"FoUr.Tm.ExAmPlE.", "192.0.2.1"}},
+		{"dig", []string{"@127.0.0.1", "-p", port, "tm.example", "ANY", "+notcp"}, []string{"NOERROR", "SOA"}},
 		{"delv", append(delv, "four.tm.example", "A"), []string{"fully validated", "192.0.2.1"}},
 		{"delv", append(delv, "alias.tm.example", "CNAME"), []string{"fully validated", "gw.contoso.example."}},
 		{"delv", append(delv, "four.tm.example", "AAAA"), []string{"negative response, fully validated"}},

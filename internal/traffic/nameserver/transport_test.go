@@ -41,6 +41,36 @@ func TestOverTLS(t *testing.T) {
 			t.Fatalf("%v, %v", got, err)
 		}
 	}
+	padded := question.Copy()
+	padded.SetEdns0(1232, false)
+	padded.IsEdns0().Option = append(padded.IsEdns0().Option, &dns.EDNS0_PADDING{Padding: make([]byte, 20)}, &dns.EDNS0_TCP_KEEPALIVE{Code: dns.EDNS0TCPKEEPALIVE})
+	for transport, want := range map[string]struct {
+		size  int
+		alive uint16
+	}{"tls": {468, 100}, "udp": {0, 0}} {
+		var got *dns.Msg
+		if transport == "tls" {
+			got, _, err = client.ExchangeWithConn(padded, conn)
+		} else {
+			got, _, err = new(dns.Client).Exchange(padded, s.Addr().String())
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		alive, length := uint16(0), 0
+		for _, o := range got.IsEdns0().Option {
+			switch o := o.(type) {
+			case *dns.EDNS0_TCP_KEEPALIVE:
+				alive = o.Timeout
+			case *dns.EDNS0_PADDING:
+				got.Compress = true
+				length = got.Len()
+			}
+		}
+		if alive != want.alive || length != want.size {
+			t.Errorf("over %s the answer has %d octets and says that the connection stays for %d", transport, length, alive)
+		}
+	}
 	p := packed(t, question)
 	for _, c := range []struct {
 		method, query, kind string
@@ -69,10 +99,10 @@ func TestOverTLS(t *testing.T) {
 			t.Errorf("%s: %v, %v", c.method, m.String(), err)
 		}
 	}
-	if n := sampled.Load(); n != 5 {
+	if n := sampled.Load(); n != 6 {
 		t.Errorf("%d questions were sampled", n)
 	}
-	if n := s.zones[0].Counts(); len(n) != 1 || n[0].Name != "four" || n[0].A != 5 {
+	if n := s.zones[0].Counts(); len(n) != 1 || n[0].Name != "four" || n[0].A != 7 {
 		t.Errorf("counted %+v", n)
 	}
 }
