@@ -38,6 +38,9 @@ func TestETags(t *testing.T) {
 	if status, _, _ := p.do("PATCH", "tags/blue", `{"properties":{"displayName":"x"}}`, http.Header{"If-Match": {old}}); status != 412 {
 		t.Errorf("PATCH with a stale ETag: %d", status)
 	}
+	if status, raw, _ := p.do("PUT", "tags/green", `{"properties":{"displayName":"x"}}`, http.Header{"If-Match": {""}}); status != 201 {
+		t.Errorf("PUT with an empty If-Match, as azurerm sends it: %d %s", status, raw)
+	}
 	if status, _, _ := p.do("PUT", "tenant/access", `{"properties":{"enabled":true}}`, nil); status != 412 {
 		t.Errorf("PUT that demands If-Match: %d", status)
 	}
@@ -140,6 +143,9 @@ func TestBuiltInRows(t *testing.T) {
 	p.must("PUT", "users/ann", `{"properties":{"email":"ann@c.test","firstName":"A","lastName":"L"}}`)
 	p.must("PUT", "notifications/BCC/recipientUsers/ann", "")
 	p.must("PUT", "notifications/BCC/recipientEmails/ops@c.test", "")
+	if got := at(p.must("GET", "notifications/BCC/recipientEmails", ""), "value", 0, "properties", "email"); got != "ops@c.test" {
+		t.Errorf("the recipient is %v", got)
+	}
 	if got := p.must("GET", "notifications/BCC", ""); at(got, "properties", "recipients", "emails", 0) != "ops@c.test" || !strings.HasSuffix(at(got, "properties", "recipients", "users", 0).(string), "/users/ann") {
 		t.Errorf("%v", got)
 	}

@@ -11,6 +11,8 @@ import (
 type linkRules struct {
 	noRules
 	target string
+	// shows is the property that has the target's id; empty: a link shows the target's own properties.
+	shows string
 }
 
 // path is the target's path: in the link's workspace, where the target's kind is one that workspaces have.
@@ -26,9 +28,13 @@ func (l linkRules) Write(ctx context.Context, w *Write) error {
 	return w.Require(ctx, l.path(w.Service.Table, w.Kind, w.IDs), l.target)
 }
 
-// View shows the target's own properties, as Azure does.
+// View implements Rules.
 func (l linkRules) View(ctx context.Context, v *View) error {
 	path := l.path(v.Service.Table, v.Kind, v.Doc.IDs)
+	if l.shows != "" {
+		v.Properties[l.shows] = v.Service.ID.String() + path
+		return nil
+	}
 	key, err := v.Service.keyOf(ctx, path)
 	if err == nil {
 		var doc *Document

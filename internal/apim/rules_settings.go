@@ -116,6 +116,13 @@ func (notificationRules) View(ctx context.Context, v *View) error {
 	return nil
 }
 
+type recipientEmailRules struct{ noRules }
+
+func (recipientEmailRules) View(_ context.Context, v *View) error {
+	v.Properties["email"] = v.Doc.Name()
+	return nil
+}
+
 // words parts a name at its capitals: "Account Closed Publisher".
 func words(name string) string {
 	var b strings.Builder

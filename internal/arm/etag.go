@@ -16,14 +16,14 @@ func RevisionETag(r tandem.Revision) string {
 	return `"` + base64.StdEncoding.EncodeToString(b[:]) + `"`
 }
 
-// IfMatch says whether the request has an If-Match header.
+// IfMatch says whether the request has an If-Match header. An empty one is none: azurerm sends it when it creates.
 func (r *Request) IfMatch() bool { return r.HTTP.Header.Get("If-Match") != "" }
 
 // CheckETag holds a write to its If-Match and If-None-Match headers (RFC 9110, section 13.1); current is the resource's
 // entity tag, empty where there is no resource. "If-Match: *" holds even then, because clients send it when they create.
 // The error is 412 PreconditionFailed.
 func (r *Request) CheckETag(current string) error {
-	if match := r.HTTP.Header.Values("If-Match"); len(match) > 0 && !hasETag(match, current, true) {
+	if match := r.HTTP.Header.Values("If-Match"); r.IfMatch() && !hasETag(match, current, true) {
 		return Errorf(http.StatusPreconditionFailed, "PreconditionFailed",
 			"The resource was modified since it was read: its ETag is %s and If-Match asks for %s. Read it again and repeat the change.",
 			orNone(current), strings.Join(match, ", "))

@@ -20,6 +20,18 @@ func (p storage) blobService(ctx context.Context, r *arm.Request) (*arm.Response
 		SKU: skuOf(a.SKU)}}, nil
 }
 
+// fileService answers that nothing of the file service is turned on. Terraform reads it of every account; there is no call
+// that makes a share.
+func (p storage) fileService(ctx context.Context, r *arm.Request) (*arm.Response, error) {
+	a, _, err := p.account(ctx, r)
+	if err != nil {
+		return nil, err
+	}
+	return &arm.Response{Body: accountResource{Resource: arm.Resource{ID: a.id() + "/fileServices/default", Name: "default",
+		Type: "Microsoft.Storage/storageAccounts/fileServices", Properties: json.RawMessage(`{"cors":{"corsRules":[]},"shareDeleteRetentionPolicy":{"enabled":false}}`)},
+		SKU: skuOf(a.SKU)}}, nil
+}
+
 func containerResource(a account, name string) arm.Resource {
 	return arm.Resource{ID: a.id() + "/blobServices/default/containers/" + name, Name: name,
 		Type:       "Microsoft.Storage/storageAccounts/blobServices/containers",

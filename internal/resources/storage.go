@@ -50,7 +50,7 @@ func (storage) Namespace() string { return "Microsoft.Storage" }
 func (storage) Types() []arm.TypeInfo {
 	versions := []string{"2024-01-01", "2023-05-01", "2023-01-01", "2022-09-01", "2021-09-01", "2019-06-01"}
 	var out []arm.TypeInfo
-	for _, name := range []string{"storageAccounts", "storageAccounts/blobServices", "storageAccounts/blobServices/containers", "checkNameAvailability"} {
+	for _, name := range []string{"storageAccounts", "storageAccounts/blobServices", "storageAccounts/blobServices/containers", "storageAccounts/fileServices", "checkNameAvailability"} {
 		out = append(out, arm.TypeInfo{Name: name, APIVersions: versions, AnyVersion: true})
 	}
 	return out
@@ -75,6 +75,7 @@ func (p storage) Routes() []arm.Route {
 		{Method: http.MethodPost, Pattern: one + "/regenerateKey", Handler: p.regenerateKey},
 		{Method: http.MethodGet, Pattern: one + "/blobServices/default", Handler: p.blobService},
 		{Method: http.MethodPut, Pattern: one + "/blobServices/default", Handler: p.putBlobService},
+		{Method: http.MethodGet, Pattern: one + "/fileServices/default", Handler: p.fileService},
 		{Method: http.MethodGet, Pattern: containers, Handler: p.listContainers},
 		{Method: http.MethodGet, Pattern: containers + "/{containerName}", Handler: p.getContainer},
 		{Method: http.MethodPut, Pattern: containers + "/{containerName}", Handler: p.putContainer},
