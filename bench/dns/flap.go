@@ -28,6 +28,8 @@ func runFlap(args []string) error {
 		bareMoves, _ := day(bare, share)
 		row(fmt.Sprintf("%.0f %%", share*100), fmt.Sprint(moves), fmt.Sprintf("%.1f %%", served*100), fmt.Sprint(bareMoves))
 	}
+	fmt.Println()
+	runFleet()
 	return nil
 }
 
