@@ -12,11 +12,12 @@ build:
 	$(GO) build -trimpath -ldflags="-s -w" -o bin/tandem ./cmd/tandem
 
 # All tests: with the race detector, which explores a smaller model of the failover, so that is run without it too; then the
-# rehearsal.
+# rehearsal; then real clients (JavaScript and Go SDKs, az, dig), each skipped with a message where it cannot be had.
 test: lint
 	$(GO) test -race -timeout 30m ./...
 	$(GO) test ./internal/failover
 	$(GO) run ./cmd/tandem rehearse --json
+	test/clients/run
 
 # The tests that need only Go.
 test-go:

@@ -39,7 +39,7 @@ or_rest() { # or_rest METHOD PATH BODY COMMAND...: the command, or a plain call 
   rest "$1" "$2" "$3" "${headers[@]}"
 }
 until_status() { # until_status STATUS URL [HEADER]: prints the body
-  local code body end=$((SECONDS + 5))
+  local code body end=$((SECONDS + 60))
   body=$(mktemp)
   while :; do
     code=$(curl -s -o "$body" -w '%{http_code}' ${3:+-H "$3"} "$2")
@@ -223,7 +223,7 @@ traffic() {
   az network traffic-manager profile delete -g $name -n greetings
 }
 ask_dns() {
-  local at end=$((SECONDS + 20)) said
+  local at end=$((SECONDS + 60)) said
   at=$(get .dns_addr)
   while said=$(dig +short +time=1 +tries=2 -p "${at##*:}" "@${at%:*}" "$1" A); [ -z "$said" ] && [ $SECONDS -lt $end ]; do sleep 0.2; done
   echo "$said"
