@@ -126,3 +126,34 @@ func ReadState(ctx context.Context, space *store.Space) (State, tandem.Revision,
 	s, err := decodeState(d)
 	return s, d.Revision, err
 }
+
+// WriteState notes how far a standby is that was brought there by a restore and not by a stream. The error is Precondition
+// where the space has seen a newer epoch or a fence keeps the position out.
+func WriteState(ctx context.Context, space *store.Space, p Position, at time.Time) error {
+	for {
+		state, revision, err := ReadState(ctx, space)
+		if err != nil {
+			return err
+		}
+		h, err := space.Head(ctx)
+		if err != nil {
+			return err
+		}
+		if p.Epoch < max(h.Epoch, state.Epoch) || state.fenced(p.Epoch, p.Revision) {
+			return &tandem.Error{Op: "note restore", Subject: StateKey, Kind: tandem.Precondition, Err: errors.New("its epoch is over"), Remedy: "restore a backup of the primary as it is now"}
+		}
+		if p.Epoch > h.Epoch {
+			if err := space.SetEpoch(ctx, p.Epoch); err != nil {
+				return err
+			}
+		}
+		w, err := State{Position: p, Time: at, Fence: state.Fence}.write()
+		if err != nil {
+			return err
+		}
+		_, err = space.Commit(ctx, store.Batch{If: []store.Condition{{Key: StateKey, Revision: revision}}, Put: []store.Write{w}})
+		if !errors.Is(err, tandem.Precondition) {
+			return err
+		}
+	}
+}

@@ -47,6 +47,7 @@ func (a *Agent) Handler() http.Handler {
 	})
 	mux.HandleFunc("GET "+documentsPath, a.serveDocuments)
 	mux.HandleFunc("POST "+mergePath, a.serveMerge)
+	a.serveWork(mux)
 	mux.Handle(replica.StreamPath, a.server)
 	mux.Handle(replica.CountersPath, replica.CounterHandler(a.counters))
 	return mux

@@ -24,6 +24,7 @@ import (
 	"tandem/internal/failover"
 	"tandem/internal/gateway"
 	"tandem/internal/keys"
+	"tandem/internal/recovery"
 	"tandem/internal/resources"
 	"tandem/internal/store"
 	"tandem/internal/store/storetest"
@@ -72,6 +73,7 @@ type world struct {
 	vault  vault.Vault
 	places [2]*place
 	config failover.Config
+	mode   recovery.Mode
 
 	mu      sync.Mutex
 	state   failover.State
@@ -89,7 +91,7 @@ func newWorld(t testing.TB, change ...func(*failover.Config)) *world {
 	must(t, err)
 	v, err := dir.Open(t.TempDir())
 	must(t, err)
-	w := &world{t: t, master: master, id: id, vault: v}
+	w := &world{t: t, master: master, id: id, vault: v, mode: recovery.Continuous}
 	// Lengths are long, since the machine may be slow: what ends a lease here is a clock that jumps.
 	w.config = failover.Config{Witnesses: 1, Quorum: 1, Lease: 60_000, Margin: 1000, Fresh: 60_000, FailAfter: 0, Objective: 120_000, Retry: 1000, Attempts: 100, Reprove: 1000}
 	for _, c := range change {
