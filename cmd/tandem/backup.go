@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 
@@ -13,22 +14,25 @@ import (
 
 type backupOptions struct {
 	places
-	output string
-	json   bool
+	output  string
+	json    bool
+	rewrite bool
 }
 
 func newBackup() *cobra.Command {
 	var o backupOptions
-	c := &cobra.Command{Use: "backup SERVICE -o FILE", Short: "Back up a service over its management API",
-		Long: "Reads everything that the management API of an API Management service exposes, secrets included, and writes one encrypted snapshot. SERVICE is a resource id, of any tier, or with --dir a name. What the snapshot does not contain is in its manifest, with the reason.",
+	c := &cobra.Command{Use: "backup SERVICE (-o FILE | --vault VAULT)", Short: "Back up a service over its management API",
+		Long: "Reads everything that the management API of an API Management service exposes, secrets included, and writes one encrypted snapshot. SERVICE is a resource id, of any tier, or with --dir a name. What the snapshot does not contain is in its manifest, with the reason. In a vault, what did not change since an older snapshot takes no space.",
 		Args: oneArg("a service"), RunE: func(c *cobra.Command, args []string) error {
 			return runBackup(c.Context(), c.OutOrStdout(), args[0], o)
 		}}
 	o.flags(c)
 	o.recipientFlag(c)
+	o.passphraseFlag(c)
+	o.vaultFlag(c)
 	c.Flags().StringVarP(&o.output, "output", "o", "", "the file to write; it must not exist")
+	c.Flags().BoolVar(&o.rewrite, "rewrite", false, "write every chunk, also those that the vault has: mends a damaged vault")
 	c.Flags().BoolVar(&o.json, "json", false, "print the manifest's head as JSON")
-	_ = c.MarkFlagRequired("output") // the flag is there
 	return c
 }
 
@@ -45,6 +49,12 @@ func exactArgs(n int, what string) cobra.PositionalArgs {
 }
 
 func runBackup(ctx context.Context, out io.Writer, service string, o backupOptions) error {
+	if o.output == "" {
+		if o.vault == "" {
+			return usageError{errors.New("say where to: a file with --output, or a vault with --vault")}
+		}
+		return backupToVault(ctx, out, service, o)
+	}
 	to, err := o.openRecipients()
 	if err != nil {
 		return err
@@ -66,4 +76,25 @@ func runBackup(ctx context.Context, out io.Writer, service string, o backupOptio
 	}
 	fmt.Fprintf(out, "%s: %d resources of %s, %d not contained (see 'tandem inspect')\n", o.output, m.Resources(), m.Source.Name, len(m.Omissions))
 	return nil
+}
+
+func backupToVault(ctx context.Context, out io.Writer, service string, o backupOptions) error {
+	repo, err := o.repository(ctx, nil)
+	if err != nil {
+		return err
+	}
+	r, err := o.remote(ctx, service)
+	if err != nil {
+		return err
+	}
+	b, err := replica.SaveRemote(ctx, repo, r, replica.SaveOptions{Rewrite: o.rewrite})
+	if err != nil {
+		return err
+	}
+	if o.json {
+		return printJSON(out, b)
+	}
+	_, err = fmt.Fprintf(out, "%s: %d resources of %s, %d not contained (see 'tandem inspect'); %d of %d chunks were new, %d bytes\n",
+		b.Name, b.Record.Resources, b.Record.Source.Name, len(b.Record.Omissions), b.NewChunks, b.Chunks, b.NewBytes)
+	return err
 }

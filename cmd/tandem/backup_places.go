@@ -34,6 +34,9 @@ type places struct {
 	ca         string
 	identities []string
 	recipients []string
+	passphrase bool   // opens and encrypts by a passphrase alone
+	vault      string // the address of a vault
+	opened     []age.Identity
 }
 
 func (p *places) flags(c *cobra.Command) {
@@ -49,23 +52,31 @@ func (p *places) recipientFlag(c *cobra.Command) {
 }
 
 // openIdentities reads what opens snapshots.
-func (p *places) openIdentities() ([]age.Identity, error) {
+func (p *places) openIdentities() (ids []age.Identity, err error) {
+	if p.opened != nil {
+		return p.opened, nil
+	}
+	defer func() { p.opened = ids }() // a passphrase is asked for once
 	files := p.identities
 	if p.dir != "" {
 		files = append(files, filepath.Join(p.dir, "keys", "backup.identity"))
+	}
+	if p.passphrase {
+		text, err := askPassphrase(false)
+		if err != nil {
+			return nil, err
+		}
+		id, err := age.NewScryptIdentity(text)
+		return []age.Identity{id}, err
 	}
 	if len(files) == 0 {
 		return nil, usageError{errors.New("a snapshot is encrypted: name the identity file that opens it with --identity, or the world with --dir")}
 	}
 	var out []age.Identity
 	for _, file := range files {
-		raw, err := os.ReadFile(file)
+		ids, err := readIdentities(file)
 		if err != nil {
 			return nil, err
-		}
-		ids, err := age.ParseIdentities(strings.NewReader(string(raw)))
-		if err != nil {
-			return nil, &tandem.Error{Op: "read identity", Subject: file, Kind: tandem.Invalid, Err: errors.New("it is not an age identity file"), Remedy: "make one with age-keygen, or name another file"}
 		}
 		out = append(out, ids...)
 	}
@@ -75,11 +86,19 @@ func (p *places) openIdentities() ([]age.Identity, error) {
 // openRecipients are those to encrypt to: the ones asked for, the world's, and those of the identities given.
 func (p *places) openRecipients() ([]age.Recipient, error) {
 	var out []age.Recipient
+	if p.passphrase {
+		text, err := askPassphrase(true)
+		if err != nil {
+			return nil, err
+		}
+		r, err := age.NewScryptRecipient(text)
+		return []age.Recipient{r}, err // age allows it alone only
+	}
 	for _, text := range p.recipients {
 		if raw, err := os.ReadFile(text); err == nil {
 			text = string(raw)
 		}
-		rs, err := age.ParseRecipients(strings.NewReader(text))
+		rs, err := parseRecipients(text)
 		if err != nil {
 			return nil, usageError{fmt.Errorf("%q is neither an age recipient nor a file of them", text)}
 		}
@@ -90,11 +109,7 @@ func (p *places) openRecipients() ([]age.Recipient, error) {
 		if err != nil {
 			return nil, err
 		}
-		for _, id := range ids {
-			if x, ok := id.(*age.X25519Identity); ok {
-				out = append(out, x.Recipient())
-			}
-		}
+		out = append(out, recipientsOf(ids)...)
 	}
 	if p.dir != "" {
 		r, err := keys.OpenRecovery(filepath.Join(p.dir, "keys", "recovery.recipient"))
@@ -230,17 +245,20 @@ type side struct {
 	name      string
 	manifest  snapshot.Manifest // of a folder or live service: without files
 	resources []snapshot.Resource
+	note      string // what a person should know of it
 }
 
-// open reads a side: a snapshot (- is the standard input), a folder, or a live service.
+// open reads a side: a snapshot (- is the standard input), a folder, a moment in a vault, or a live service.
 func (p *places) open(ctx context.Context, in io.Reader, name string) (side, error) {
 	info, err := os.Stat(name)
 	switch {
+	case p.isMoment(name):
+		return p.openMoment(ctx, name)
 	case name == "-":
 		return p.openSnapshot(ctx, in, name)
 	case err == nil && info.IsDir():
 		meta, all, err := snapshot.ReadFolder(name)
-		return side{name, manifestOf(meta), all}, err
+		return side{name: name, manifest: manifestOf(meta), resources: all}, err
 	case err == nil:
 		f, err := os.Open(name)
 		if err != nil {
@@ -259,7 +277,7 @@ func (p *places) open(ctx context.Context, in io.Reader, name string) (side, err
 	if err != nil {
 		return side{}, err
 	}
-	return side{name, manifestOf(c.Meta), c.Resources}, nil
+	return side{name: name, manifest: manifestOf(c.Meta), resources: c.Resources}, nil
 }
 
 func (p *places) openSnapshot(ctx context.Context, r io.Reader, name string) (side, error) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,11 +22,13 @@ type diffOptions struct {
 func newDiff() *cobra.Command {
 	var o diffOptions
 	c := &cobra.Command{Use: "diff A B", Short: "Compare two services, snapshots or folders by what they mean",
-		Long: "A and B are each a snapshot file (- is the standard input), a folder of 'tandem export', a service's resource id, or with --dir a service's name. Tells what has to be added, changed and deleted in A to make it B. Secrets are compared and never shown.",
+		Long: "A and B are each a snapshot file (- is the standard input), a folder of 'tandem export', a service's resource id, or with --dir a service's name. Tells what has to be added, changed and deleted in A to make it B. Secrets are compared and never shown." + momentHelp,
 		Args: exactArgs(2, "two things to compare"), RunE: func(c *cobra.Command, args []string) error {
 			return runDiff(c.Context(), c.InOrStdin(), c.OutOrStdout(), args[0], args[1], o)
 		}}
 	o.flags(c)
+	o.vaultFlag(c)
+	o.passphraseFlag(c)
 	c.Flags().BoolVar(&o.json, "json", false, "print the difference as JSON")
 	c.Flags().BoolVar(&o.exitCode, "exit-code", false, "end with code 1 where they differ")
 	return c
@@ -43,6 +46,8 @@ func runDiff(ctx context.Context, in io.Reader, out io.Writer, a, b string, o di
 	if err != nil {
 		return err
 	}
+	tellNote(os.Stderr, before)
+	tellNote(os.Stderr, after)
 	d, err := replica.Diff(before.resources, after.resources)
 	if err != nil {
 		return err

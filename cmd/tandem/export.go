@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 
 	"github.com/spf13/cobra"
 
@@ -18,11 +19,13 @@ type exportOptions struct {
 func newExport() *cobra.Command {
 	var o exportOptions
 	c := &cobra.Command{Use: "export FILE FOLDER", Short: "Unpack a snapshot into a folder fit for git",
-		Long: "Writes the tree of a snapshot, or of a live service, into a folder: one file a resource, policies as they were authored. Exported again, the folder becomes exactly what is exported. Secrets stay out unless asked for.",
+		Long: "Writes the tree of a snapshot, or of a live service, into a folder: one file a resource, policies as they were authored. Exported again, the folder becomes exactly what is exported. Secrets stay out unless asked for." + momentHelp,
 		Args: exactArgs(2, "a snapshot and a folder"), RunE: func(c *cobra.Command, args []string) error {
 			return runExport(c.Context(), c.InOrStdin(), c.OutOrStdout(), args[0], args[1], o)
 		}}
 	o.flags(c)
+	o.vaultFlag(c)
+	o.passphraseFlag(c)
 	c.Flags().BoolVar(&o.secrets, "secrets", false, "write secrets too, to secrets.jsonl with mode 0600; keep it out of git")
 	return c
 }
@@ -32,6 +35,7 @@ func runExport(ctx context.Context, in io.Reader, out io.Writer, file, dir strin
 	if err != nil {
 		return err
 	}
+	tellNote(os.Stderr, s)
 	if err := snapshot.WriteFolder(dir, s.manifest, s.resources, o.secrets); err != nil {
 		return err
 	}

@@ -19,6 +19,7 @@ func newImport() *cobra.Command {
 		}}
 	p.flags(c)
 	p.recipientFlag(c)
+	p.passphraseFlag(c)
 	return c
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
@@ -22,17 +23,37 @@ type inspectOptions struct {
 func newInspect() *cobra.Command {
 	var o inspectOptions
 	c := &cobra.Command{Use: "inspect FILE", Short: "Show what a snapshot says of itself",
-		Long: "Shows a snapshot's manifest: source, time, counts, what it does not contain and why, and with --tree its files. FILE - is the standard input. Nothing but the manifest is proven; 'tandem verify' reads the rest.",
+		Long: "Shows a snapshot's manifest: source, time, counts, what it does not contain and why, and with --tree its files. FILE - is the standard input. Nothing but the manifest is proven; 'tandem verify' reads the rest." + momentHelp,
 		Args: oneArg("a snapshot"), RunE: func(c *cobra.Command, args []string) error {
 			return runInspect(c.Context(), c.InOrStdin(), c.OutOrStdout(), args[0], o)
 		}}
 	o.flags(c)
+	o.vaultFlag(c)
+	o.passphraseFlag(c)
 	c.Flags().BoolVar(&o.json, "json", false, "print the manifest as it is in the file")
 	c.Flags().BoolVar(&o.tree, "tree", false, "list the files")
 	return c
 }
 
 func runInspect(ctx context.Context, in io.Reader, out io.Writer, file string, o inspectOptions) error {
+	if o.isMoment(file) {
+		s, err := o.openMoment(ctx, file)
+		if err != nil {
+			return err
+		}
+		tellNote(os.Stderr, s)
+		if o.json {
+			return printJSON(out, s.manifest)
+		}
+		printManifest(out, s.manifest)
+		if o.tree {
+			fmt.Fprintln(out, "\nResources")
+			for _, r := range s.resources {
+				fmt.Fprintf(out, "  %s\n", cmp.Or(r.Path, "service"))
+			}
+		}
+		return nil
+	}
 	ids, err := o.openIdentities()
 	if err != nil {
 		return err

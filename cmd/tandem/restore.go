@@ -22,11 +22,13 @@ type restoreOptions struct {
 func newRestore() *cobra.Command {
 	var o restoreOptions
 	c := &cobra.Command{Use: "restore FILE SERVICE", Short: "Restore a snapshot into a service over its management API",
-		Long: "Makes a service have exactly what a snapshot or folder holds: reads the target, writes what differs in the order of the real references, deletes what is too much, and reads the target again to prove it. Repeated after an interruption, it goes on where it stopped. With --plan it only tells what it would do.",
+		Long: "Makes a service have exactly what a snapshot or folder holds: reads the target, writes what differs in the order of the real references, deletes what is too much, and reads the target again to prove it. Repeated after an interruption, it goes on where it stopped. With --plan it only tells what it would do." + momentHelp,
 		Args: exactArgs(2, "a snapshot and a service"), RunE: func(c *cobra.Command, args []string) error {
 			return runRestore(c.Context(), c.InOrStdin(), c.OutOrStdout(), args[0], args[1], o)
 		}}
 	o.flags(c)
+	o.vaultFlag(c)
+	o.passphraseFlag(c)
 	f := c.Flags()
 	f.BoolVar(&o.plan, "plan", false, "tell what would be done, and do nothing")
 	f.BoolVar(&o.json, "json", false, "print the outcome as JSON")
@@ -52,6 +54,7 @@ func runRestore(ctx context.Context, in io.Reader, out io.Writer, file, service 
 	if err != nil {
 		return err
 	}
+	tellNote(os.Stderr, want)
 	r, err := o.remote(ctx, service)
 	if err != nil {
 		return err

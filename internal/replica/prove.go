@@ -98,6 +98,14 @@ func proveResources(ctx context.Context, m snapshot.Manifest, all iter.Seq2[snap
 	return p.settle()
 }
 
+// ProveState proves resources that were read to their end: it compiles every policy.
+func ProveState(ctx context.Context, m snapshot.Manifest, all []snapshot.Resource) *Proof {
+	p := newProof()
+	p.Manifest, p.all, p.Resources, p.Files = m, all, len(all), len(all)
+	p.compile(ctx)
+	return p.settle()
+}
+
 // unread notes why a snapshot could not be read: a place that does not answer proves nothing of what lies there.
 func (p *Proof) unread(err error) {
 	if kind := tandem.KindOf(err); kind == tandem.Unavailable || errors.Is(err, context.Canceled) || errors.Is(err, context.DeadlineExceeded) {

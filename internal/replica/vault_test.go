@@ -316,13 +316,13 @@ func TestAt(t *testing.T) {
 
 func TestParseMoment(t *testing.T) {
 	for text, want := range map[string]Moment{
-		"orders@latest":                    {Service: "orders", ID: "latest"},
-		"orders@end":                       {Service: "orders", End: true},
-		"orders@r12":                       {Service: "orders", Revision: 12},
+		"orders@latest":                        {Service: "orders", ID: "latest"},
+		"orders@end":                           {Service: "orders", End: true},
+		"orders@r12":                           {Service: "orders", Revision: 12},
 		"orders@20260301T120000.000Z-0f1e2d3c": {Service: "orders", ID: "20260301T120000.000Z-0f1e2d3c"},
-		"orders@2026-03-01T12:30:00Z":      {Service: "orders", Time: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)},
-		"orders@2026-03-01":                {Service: "orders", Time: time.Date(2026, 3, 1, 23, 59, 59, 999999999, time.UTC)},
-		"/subscriptions/s/x@latest":        {Service: "/subscriptions/s/x", ID: "latest"},
+		"orders@2026-03-01T12:30:00Z":          {Service: "orders", Time: time.Date(2026, 3, 1, 12, 30, 0, 0, time.UTC)},
+		"orders@2026-03-01":                    {Service: "orders", Time: time.Date(2026, 3, 1, 23, 59, 59, 999999999, time.UTC)},
+		"/subscriptions/s/x@latest":            {Service: "/subscriptions/s/x", ID: "latest"},
 	} {
 		if got, err := ParseMoment(text); err != nil || !cmp.Equal(got, want) {
 			t.Errorf("%s: %+v, %v", text, got, err)
