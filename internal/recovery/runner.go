@@ -158,6 +158,10 @@ func (r *runner) run(ctx context.Context) {
 				}
 				_ = r.c.Clock.Sleep(ctx, wait) // the loop looks at ctx
 				wait = min(2*wait, 8*time.Second)
+				select {
+				case r.group = <-r.news: // it may be deleted before it began
+				default:
+				}
 				continue
 			}
 			wait = retryEvery
@@ -194,6 +198,10 @@ func (r *runner) takeOver(ctx context.Context) error {
 			return r.forget(ctx)
 		}
 		doc = stateDoc{State: failover.New(r.group.Properties.Config(), 0, r.now()), Since: r.c.Clock.Now().UTC()}
+		if doc.State.Epoch, err = r.firstEpoch(ctx); err != nil {
+			r.loaded = false
+			return err
+		}
 	}
 	r.doc, r.revision = doc, revision
 	if err := r.loadRecord(ctx); err != nil {

@@ -87,6 +87,7 @@ func (m *member) stop() {
 
 // state tells how the member is.
 func (m *member) state(ctx context.Context) (recovery.SiteState, error) {
+	stamp := failover.Stamp{Boot: m.a.boot, At: m.a.tick()} // before the documents are looked at: they have all up to it
 	service, err := m.service(ctx)
 	if err != nil {
 		return recovery.SiteState{}, err
@@ -99,7 +100,7 @@ func (m *member) state(ctx context.Context) (recovery.SiteState, error) {
 	if err != nil {
 		return recovery.SiteState{}, err
 	}
-	out := recovery.SiteState{Service: m.id.String(), Epoch: snap.Head.Epoch, Generation: snap.Head.Active, Revision: snap.Revision,
+	out := recovery.SiteState{Service: m.id.String(), Epoch: snap.Head.Epoch, Generation: snap.Head.Active, Revision: snap.Revision, Stamp: stamp,
 		FollowsEpoch: followed.Epoch, FollowsRevision: followed.Revision}
 	if d, err := m.a.Gateways.Detail(ctx, m.id); err == nil && d.FullDetail != nil { // a gateway that has not started serves nothing
 		out.Served = tandem.Revision(d.Revision)
