@@ -17,7 +17,7 @@ const (
 	pageSize = 100
 	// readSize is how many documents are read from the store at once.
 	readSize = 250
-	// countAhead bounds how many documents after the page are looked at to count a list. Longer lists have no count.
+	// countAhead bounds how many documents after the page are looked at to count a list with a filter. Longer ones have no count.
 	countAhead = 250
 )
 
@@ -87,8 +87,11 @@ type listing struct {
 	matched  int    // documents that match, of this page and the ones before
 	last     string // key of the page's last document
 	items    []any
+	written  []byte // the items of a plain list, as JSON
+	taken    int    // how many items the page has
 	more     bool
 	counted  bool
+	total    bool // matched is the number of all, not of those seen
 	lookedAt int // after the page was full
 }
 
@@ -163,16 +166,12 @@ func (l *listing) conditional() bool { return l.filter != nil || l.keep != nil }
 
 // stored takes one document as the store has it.
 func (l *listing) stored(ctx context.Context, d store.Document) (bool, error) {
-	if !l.conditional() && (len(l.items) == l.size || l.page.Skip > 0) { // it is a match, and need not be read
-		if len(l.items) == l.size {
+	if !l.conditional() && (l.taken == l.size || l.page.Skip > 0) { // it is a match, and need not be read
+		if l.taken == l.size {
 			l.more = true
-			if l.lookedAt++; l.lookedAt > countAhead {
-				return false, nil
-			}
-		} else {
-			l.page.Skip--
+			return false, nil
 		}
-		l.matched++
+		l.page.Skip--
 		return true, nil
 	}
 	if l.plain() {
@@ -187,25 +186,33 @@ func (l *listing) stored(ctx context.Context, d store.Document) (bool, error) {
 
 // raw takes a document that is shown as it is stored.
 func (l *listing) raw(ctx context.Context, d store.Document) error {
-	var doc struct {
-		IDs        []string        `json:"ids"`
-		Properties json.RawMessage `json:"properties"`
+	ids, properties, ok := splitDocument(d.Value)
+	if !ok {
+		var doc struct {
+			IDs        []string        `json:"ids"`
+			Properties json.RawMessage `json:"properties"`
+		}
+		if err := json.Unmarshal(d.Value, &doc); err != nil || len(doc.IDs) == 0 {
+			return &tandem.Error{Op: "read document", Subject: d.Key, Kind: tandem.Corrupt, Err: err, Remedy: "restore the service from its last backup"}
+		}
+		ids, properties = doc.IDs, doc.Properties
 	}
-	if err := json.Unmarshal(d.Value, &doc); err != nil {
-		return &tandem.Error{Op: "read document", Subject: d.Key, Kind: tandem.Corrupt, Err: err, Remedy: "restore the service from its last backup"}
-	}
-	ids, err := l.viewer.shownIDs(ctx, l.kind, doc.IDs)
+	ids, err := l.viewer.shownIDs(ctx, l.kind, ids)
 	if err != nil {
 		return err
 	}
-	l.matched++
-	l.items, l.last = append(l.items, arm.Resource{ID: l.viewer.service.resourceID(l.kind, ids), Name: ids[len(ids)-1], Type: l.kind.ARMType(), Properties: doc.Properties}), d.Key
+	if l.taken > 0 {
+		l.written = append(l.written, ',')
+	}
+	l.written = appendResource(l.written, l.viewer.service.resourceID(l.kind, ids), ids[len(ids)-1], l.kind.ARMType(), properties)
+	l.taken++
+	l.last = d.Key
 	return nil
 }
 
 // add takes one resource into the page, or counts it. It returns false when enough was seen.
 func (l *listing) add(ctx context.Context, k *Kind, doc *Document) (bool, error) {
-	full := len(l.items) == l.size
+	full := l.taken == l.size
 	if full {
 		if l.lookedAt++; l.lookedAt > countAhead {
 			return false, nil
@@ -218,7 +225,9 @@ func (l *listing) add(ctx context.Context, k *Kind, doc *Document) (bool, error)
 	if match, err := l.matches(ctx, view); err != nil || !match {
 		return err == nil, err
 	}
-	l.matched++
+	if !l.total {
+		l.matched++
+	}
 	switch {
 	case full:
 		l.more = true
@@ -231,6 +240,7 @@ func (l *listing) add(ctx context.Context, k *Kind, doc *Document) (bool, error)
 			}
 		}
 		l.items, l.last = append(l.items, view), doc.Key
+		l.taken++
 	}
 	return true, nil
 }
@@ -260,6 +270,9 @@ func (l *listing) scan(ctx context.Context, prefix string) error {
 		got, err := s.Space.List(ctx, prefix, o)
 		if err != nil {
 			return err
+		}
+		if !l.conditional() && !l.total { // the first read tells how many there are
+			l.total, l.counted, l.matched = true, true, l.matched+got.Total
 		}
 		for _, d := range got.Documents {
 			o.After = d.Key
@@ -328,6 +341,9 @@ func (l *listing) response() (*arm.Response, error) {
 	if l.more {
 		out.NextLink = l.viewer.request.NextLink(strconv.Itoa(l.seen()) + " " + l.last)
 	}
+	if l.written != nil {
+		return &arm.Response{Status: http.StatusOK, Body: encoded(l.written, out.Count, out.NextLink)}, nil
+	}
 	return &arm.Response{Status: http.StatusOK, Body: out}, nil
 }
 
@@ -338,7 +354,7 @@ func (l *listing) seen() int {
 		n, _, _ := strings.Cut(l.page.Mark, " ")
 		skip, _ = strconv.Atoi(n)
 	}
-	return skip + len(l.items)
+	return skip + l.taken
 }
 
 // row picks the row of a constant among several of one type.

@@ -112,7 +112,8 @@ func (s *Space) list(ctx context.Context, h Head, g tandem.Generation, prefix st
 		l.Documents[i].Key = l.Documents[i].Key[len(base):]
 	}
 	if log != nil {
-		l.Documents, l.More = log.over(l.Documents, prefix, o, h.Revision)
+		l.Documents, l.Total = log.over(l.Documents, prefix, o, h.Revision)
+		l.More = l.Total > len(l.Documents)
 	}
 	return l, nil
 }

@@ -116,8 +116,9 @@ func (w redoWrite) document(r tandem.Revision) Document {
 	return Document{Key: w.key, Value: slices.Clone(w.value), Created: r, Revision: r}
 }
 
-// over lays the log over a listing of everything after o.After, and cuts the result to o.Limit.
-func (l redoLog) over(below []Document, prefix string, o ListOptions, r tandem.Revision) (out []Document, more bool) {
+// over lays the log over a listing of everything after o.After, and cuts the result to o.Limit. It gives their number before
+// the cut too.
+func (l redoLog) over(below []Document, prefix string, o ListOptions, r tandem.Revision) (out []Document, total int) {
 	i := l.from(max(prefix, o.After))
 	for i < len(l) && strings.HasPrefix(l[i].key, prefix) || len(below) > 0 {
 		mine := i < len(l) && strings.HasPrefix(l[i].key, prefix)
@@ -138,9 +139,9 @@ func (l redoLog) over(below []Document, prefix string, o ListOptions, r tandem.R
 		i++
 	}
 	if o.Limit > 0 && len(out) > o.Limit {
-		return out[:o.Limit], true
+		return out[:o.Limit], len(out)
 	}
-	return out, false
+	return out, len(out)
 }
 
 // changes are the log as a watcher sees it.

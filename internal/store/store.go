@@ -61,6 +61,7 @@ type Listing struct {
 	Documents []Document
 	Revision  tandem.Revision // what was read: pass it as At for the next page, or to Watch
 	More      bool
+	Total     int // how many there are after ListOptions.After, those beyond the limit included
 }
 
 // Change is one key's change in an Event.

@@ -64,7 +64,7 @@ func (s *Store) list(ctx context.Context, prefix string, o store.ListOptions, ho
 	if err != nil {
 		return store.Listing{}, s.failed(ctx, "list", prefix, err)
 	}
-	l := store.Listing{Revision: o.At, More: r.More}
+	l := store.Listing{Revision: o.At, More: r.More, Total: int(r.Count)}
 	if o.At == 0 {
 		l.Revision = tandem.Revision(r.Header.Revision)
 	}

@@ -113,9 +113,10 @@ func (m *memory) List(ctx context.Context, prefix string, o store.ListOptions) (
 		if !found || o.After != "" && key <= o.After {
 			continue
 		}
+		l.Total++
 		if o.Limit > 0 && len(l.Documents) == o.Limit {
 			l.More = true
-			break
+			continue
 		}
 		l.Documents = append(l.Documents, d)
 	}

@@ -309,6 +309,11 @@ func testList(t *testing.T, s store.Store) {
 		if got := strings.Join(keys, " "); got != c.want || l.More != c.more {
 			t.Errorf("list %q %+v: got %q, more %v; want %q, %v", c.prefix, c.o, got, l.More, c.want, c.more)
 		}
+		all := c.o
+		all.Limit = 0
+		if n := len(list(t, s, c.prefix, all).Documents); l.Total != n {
+			t.Errorf("list %q %+v: it tells of %d, there are %d", c.prefix, c.o, l.Total, n)
+		}
 	}
 }
 
