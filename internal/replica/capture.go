@@ -59,7 +59,7 @@ func resourcesAt(ctx context.Context, snap store.SpaceSnapshot, s *apim.Service,
 	if err != nil {
 		return nil, err
 	}
-	var docs []*apim.Document
+	var docs []store.Document
 	for d, err := range snap.Documents(ctx) {
 		if err != nil {
 			return nil, err
@@ -67,11 +67,7 @@ func resourcesAt(ctx context.Context, snap store.SpaceSnapshot, s *apim.Service,
 		if Internal(d.Key) { // replication's own record is no resource
 			continue
 		}
-		doc, err := apim.Decode(d.Key, d)
-		if err != nil {
-			return nil, err
-		}
-		docs = append(docs, doc)
+		docs = append(docs, d)
 	}
 	all, err := resources(docs, s.Table, s.Sealer)
 	return append([]snapshot.Resource{service}, all...), err

@@ -5,8 +5,11 @@ package replica
 import (
 	"encoding/json"
 	"fmt"
+	"runtime"
 	"sort"
 	"strings"
+	"sync"
+	"sync/atomic"
 
 	"tandem"
 	"tandem/internal/apim"
@@ -17,30 +20,67 @@ import (
 // resources turns a service's documents into resources as the management API names them: an API's current revision goes
 // by its plain name, and which one is current is told by isCurrent. Secrets are opened; they leave only into a snapshot,
 // which is encrypted (law 7).
-func resources(docs []*apim.Document, table *apim.Table, sealer apim.Sealer) ([]snapshot.Resource, error) {
+func resources(docs []store.Document, table *apim.Table, sealer apim.Sealer) ([]snapshot.Resource, error) {
 	current := map[string]string{}
-	for _, d := range docs {
-		if strings.HasSuffix(d.Type, apim.RootType) {
-			current[rootName(d.IDs)] = d.String("current")
-		}
-	}
-	var out []snapshot.Resource
-	for _, d := range docs {
-		if strings.HasSuffix(d.Type, apim.RootType) {
+	kept := docs[:0:0]
+	for _, raw := range docs {
+		if !strings.HasPrefix(raw.Key, apim.RootType+"/") {
+			kept = append(kept, raw)
 			continue
 		}
-		k := table.ByType(d.Type)
-		if k == nil {
-			return nil, &tandem.Error{Op: "capture", Subject: d.Key, Kind: tandem.Unsupported, Err: fmt.Errorf("its type is not in the table of kinds")}
-		}
-		r, err := resource(d, k, sealer, current)
+		d, err := apim.Decode(raw.Key, raw)
 		if err != nil {
 			return nil, err
 		}
-		out = append(out, r)
+		current[rootName(d.IDs)] = d.String("current")
+	}
+	out := make([]snapshot.Resource, len(kept))
+	if err := parallel(len(kept), func(i int) error {
+		d, err := apim.Decode(kept[i].Key, kept[i])
+		if err != nil {
+			return err
+		}
+		k := table.ByType(d.Type)
+		if k == nil {
+			return &tandem.Error{Op: "capture", Subject: d.Key, Kind: tandem.Unsupported, Err: fmt.Errorf("its type is not in the table of kinds"), Remedy: "use the version that wrote it, or a newer one"}
+		}
+		out[i], err = resource(d, k, sealer, current)
+		return err
+	}); err != nil {
+		return nil, err
 	}
 	sort.Slice(out, func(i, j int) bool { return out[i].Path < out[j].Path })
 	return out, nil
+}
+
+// parallel runs do for 0..n-1 on all processors, in runs of neighbours, and gives the error of the lowest number that failed
+// in the first run that did.
+func parallel(n int, do func(i int) error) error {
+	const run = 64
+	var next atomic.Int64
+	var failed atomic.Pointer[error]
+	var wait sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), (n+run-1)/run) {
+		wait.Go(func() {
+			for failed.Load() == nil {
+				from := int(next.Add(run)) - run
+				if from >= n {
+					return
+				}
+				for i := from; i < min(from+run, n); i++ {
+					if err := do(i); err != nil {
+						failed.CompareAndSwap(nil, &err)
+						return
+					}
+				}
+			}
+		})
+	}
+	wait.Wait()
+	if err := failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 func resource(d *apim.Document, k *apim.Kind, sealer apim.Sealer, current map[string]string) (snapshot.Resource, error) {

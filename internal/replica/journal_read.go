@@ -313,13 +313,9 @@ func (j *Journal) Resources(ctx context.Context, p Point, table *apim.Table, m s
 	if err != nil {
 		return nil, Contents{}, err
 	}
-	docs := make([]*apim.Document, 0, len(c.Documents))
+	docs := make([]store.Document, 0, len(c.Documents))
 	for key, value := range c.Documents {
-		d, err := apim.Decode(key, store.Document{Key: key, Value: value})
-		if err != nil {
-			return nil, Contents{}, err
-		}
-		docs = append(docs, d)
+		docs = append(docs, store.Document{Key: key, Value: value})
 	}
 	out, err := resources(docs, table, j.Sealer)
 	return append(service, out...), c, err

@@ -61,11 +61,15 @@ func normalise(table *apim.Table, all []snapshot.Resource) (items, error) {
 		return nil, err
 	}
 	out := make(items, len(all))
-	for _, r := range all {
-		i, err := im.item(r)
-		if err != nil {
-			return nil, err
-		}
+	list := make([]*item, len(all))
+	if err := parallel(len(all), func(n int) (err error) {
+		list[n], err = im.item(all[n])
+		return err
+	}); err != nil {
+		return nil, err
+	}
+	for n, i := range list {
+		r := all[n]
 		if i.kind != nil && len(i.secrets) == 0 {
 			if start := i.kind.BuiltIn(i.ids); start != nil && len(compare(clean(i.kind, i.ids, start), i.props)) == 0 {
 				continue

@@ -125,16 +125,23 @@ func (p *Proof) compile(ctx context.Context) {
 	}
 	x := newIndex(items)
 	var policies []*item
-	for _, key := range items.keys() {
+	keys := items.keys()
+	lost := make([][]Reason, len(keys))
+	_ = parallel(len(keys), func(n int) error { // nothing in it fails
+		i := items[keys[n]]
+		for _, ref := range i.references(table, x) {
+			if x.find(ref.path) == nil && !builtInPath(table, ref.path) {
+				lost[n] = append(lost[n], Reason{Path: i.shown(), Message: fmt.Sprintf("refers to %s (%s), which the snapshot does not hold", ref.path, ref.how)})
+			}
+		}
+		return nil
+	})
+	for n, key := range keys {
 		i := items[key]
 		if i.kind != nil && textual(i.kind) && !strings.HasSuffix(i.kind.Type(), "policyFragments") {
 			policies = append(policies, i)
 		}
-		for _, ref := range i.references(table, x) {
-			if x.find(ref.path) == nil && !builtInPath(table, ref.path) {
-				p.Warnings = append(p.Warnings, Reason{Path: i.shown(), Message: fmt.Sprintf("refers to %s (%s), which the snapshot does not hold", ref.path, ref.how)})
-			}
-		}
+		p.Warnings = append(p.Warnings, lost[n]...)
 	}
 	p.Policies = len(policies)
 	problems := make([]policy.Problems, len(policies))

@@ -19,6 +19,21 @@ var (
 	namedValueUse   = regexp.MustCompile(`\{\{\s*([A-Za-z0-9._-]+)\s*\}\}`)
 )
 
+// mayRefer tells whether a policy may have one of the attributes, which is cheaper to find out than which.
+func mayRefer(text string) bool {
+	for at := strings.IndexByte(text, '-'); at >= 0 && at+2 < len(text); {
+		if text[at+1]|0x20 == 'i' && text[at+2]|0x20 == 'd' {
+			return true
+		}
+		next := strings.IndexByte(text[at+1:], '-')
+		if next < 0 {
+			return false
+		}
+		at += 1 + next
+	}
+	return false
+}
+
 func referred(attribute string) string {
 	switch strings.ToLower(attribute) {
 	case "backend-id", "embeddings-backend-id":
@@ -74,7 +89,7 @@ func (i *item) references(table *apim.Table, x *index) (out []reference) {
 	}
 	isPolicy := textual(i.kind)
 	text, _ := i.props["value"].(string)
-	if isPolicy {
+	if isPolicy && mayRefer(text) {
 		for _, m := range policyReference.FindAllStringSubmatch(text, -1) {
 			out = append(out, reference{inside + referred(m[1]) + "/" + m[2], m[1]})
 		}

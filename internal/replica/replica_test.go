@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"iter"
-	"maps"
 	"slices"
 	"strings"
 	"testing"
@@ -248,7 +247,15 @@ func TestConvert(t *testing.T) {
 				}
 			}
 		}
-		all, err := resources(slices.Collect(maps.Values(docs)), table, seal{})
+		var raw []store.Document
+		for _, d := range docs {
+			w, err := d.Write()
+			if err != nil {
+				rt.Fatal(err)
+			}
+			raw = append(raw, store.Document{Key: w.Key, Value: w.Value})
+		}
+		all, err := resources(raw, table, seal{})
 		if err != nil {
 			rt.Fatal(err)
 		}
