@@ -3,10 +3,11 @@ package node
 import (
 	"context"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"tandem/internal/arm"
+	"tandem/internal/arm/auditlog"
 )
 
 // activityKept is how many changes a node remembers.
@@ -16,16 +17,42 @@ const activityKept = 256
 type activity struct {
 	mu   sync.Mutex
 	ring []arm.AuditRecord
-	next int // where the next one goes once the ring is full
+	next int           // where the next one goes once the ring is full
+	log  *auditlog.Log // keeps all of them on disk; set before calls are served
 }
 
 var _ arm.Auditor = (*activity)(nil)
 
-// Audit implements arm.Auditor. A POST whose action is to read changes nothing.
-func (a *activity) Audit(_ context.Context, r arm.AuditRecord) {
-	if !r.Write() || strings.HasSuffix(strings.ToLower(r.Action), "/read") {
+// keepIn has a log keep what comes, and remembers its newest entries.
+func (a *activity) keepIn(log *auditlog.Log) error {
+	var known []arm.AuditRecord
+	for e, err := range log.Entries(context.Background(), time.Time{}, time.Time{}) {
+		if err != nil {
+			return err
+		}
+		if known = append(known, e.Record()); len(known) == activityKept {
+			break
+		}
+	}
+	for _, r := range slices.Backward(known) {
+		a.remember(r)
+	}
+	a.log = log
+	return nil
+}
+
+// Audit implements arm.Auditor.
+func (a *activity) Audit(ctx context.Context, r arm.AuditRecord) {
+	if !auditlog.Keeps(r) {
 		return
 	}
+	a.remember(r)
+	if a.log != nil {
+		a.log.Audit(ctx, r)
+	}
+}
+
+func (a *activity) remember(r arm.AuditRecord) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	if len(a.ring) < activityKept {

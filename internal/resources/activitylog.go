@@ -19,6 +19,8 @@ const (
 	activityPage = 200
 	// readActivity is what a caller must be allowed to do on the subscription.
 	readActivity = "Microsoft.Insights/eventtypes/values/read"
+	// missingHeader names the nodes whose events are not in the answer, since they do not answer themselves.
+	missingHeader = "X-Tandem-Missing-Nodes"
 )
 
 // ActivityLog is Azure Monitor's Activity Log (Microsoft.Insights, api-version 2015-04-01) over the audit logs of all
@@ -66,8 +68,8 @@ func (a *ActivityLog) list(ctx context.Context, r *arm.Request) (*arm.Response, 
 		return nil, err
 	}
 	out := arm.List[map[string]any]{Value: []map[string]any{}}
-	last := ""
-	for e, err := range a.read(ctx, q.from, q.to) {
+	last, missing := "", &auditlog.Missing{}
+	for e, err := range a.read(auditlog.WithMissing(ctx, missing), q.from, q.to) {
 		if err != nil {
 			return nil, err
 		}
@@ -87,7 +89,11 @@ func (a *ActivityLog) list(ctx context.Context, r *arm.Request) (*arm.Response, 
 		last = fmt.Sprintf("%d %d %s", e.Time.UnixNano(), e.Sequence, e.Node)
 		out.Value = append(out.Value, q.selected(event))
 	}
-	return &arm.Response{Status: http.StatusOK, Body: out}, nil
+	h := http.Header{}
+	for _, node := range missing.Nodes() {
+		h.Add(missingHeader, node)
+	}
+	return &arm.Response{Status: http.StatusOK, Header: h, Body: out}, nil
 }
 
 // activityQuery is what a call asks for.

@@ -262,6 +262,11 @@ func TestLogOfSeveralNodes(t *testing.T) {
 	if tandem.KindOf(failed) != tandem.Unavailable {
 		t.Errorf("an answer that was cut off gives %v", failed)
 	}
+	var missing auditlog.Missing
+	rest := auditlog.Merge(west.Entries, auditlog.Optional("east", auditlog.Remote(client, broken.URL)))
+	if got := paths(t, rest(auditlog.WithMissing(t.Context(), &missing), always, end)); got != "9 8 6 5 3 2 0 x" || !slices.Equal(missing.Nodes(), []string{"east"}) {
+		t.Errorf("without the other node there are %q, missing are %v", got, missing.Nodes())
+	}
 }
 
 func TestLogTellsWhatItCannotKeep(t *testing.T) {
