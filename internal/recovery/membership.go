@@ -68,7 +68,7 @@ func (a *announcer) tell(m Membership) {
 func (r *runner) membership(s failover.Service, st failover.State) Membership {
 	p := r.group.Properties
 	m := Membership{Group: r.group.ID, Service: r.member(s), Index: s, Peer: r.member(s.Other()), Mode: p.Mode, Epoch: st.Epoch, Holder: st.Holder,
-		Vault: p.Vault.Place(), Follow: !st.Apart, Lease: st.Config.Lease, Renew: ticks(p.Renew()), Objective: st.Config.Objective}
+		Vault: p.Vault.Place(), Follow: !st.Apart, Lease: st.Config.Lease, Renew: ticks(p.Renew()), Objective: st.Config.Objective, Overlay: p.Overlay}
 	if r.c.Node != nil {
 		m.PeerNode = r.c.Node(m.Peer)
 	}

@@ -36,6 +36,8 @@ type Membership struct {
 	Lease     failover.Tick `json:"lease"`
 	Renew     failover.Tick `json:"renew"`
 	Objective failover.Tick `json:"objective"`
+	// Overlay is what differs in the region of the group's second member.
+	Overlay []OverlayRule `json:"overlay,omitempty"`
 	// Version orders messages about one group: a lower one than the newest seen is dropped.
 	Version uint64 `json:"version"`
 	// Left says that the service is no member any more: it may be written as any other service.

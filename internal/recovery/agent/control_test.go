@@ -76,7 +76,7 @@ func (w *world) membership(n failover.Service) recovery.Membership {
 	defer w.mu.Unlock()
 	w.version++
 	s := w.state
-	return recovery.Membership{Group: groupID, Service: serviceID(n), Index: n, Peer: serviceID(n.Other()), PeerNode: w.places[n.Other()].server.URL, Mode: w.mode,
+	return recovery.Membership{Group: groupID, Service: serviceID(n), Index: n, Peer: serviceID(n.Other()), PeerNode: w.places[n.Other()].server.URL, Mode: w.mode, Overlay: w.overlay,
 		Epoch: s.Epoch, Holder: s.Holder, Vault: "vault", Follow: !s.Apart, Lease: s.Config.Lease, Renew: 50, Objective: s.Config.Objective, Version: w.version}
 }
 

@@ -59,7 +59,11 @@ func (m *member) followOnce(ctx context.Context, now recovery.Membership, r *rep
 	if err != nil {
 		return err
 	}
-	applier := replica.NewApplier(replica.ApplierConfig{Space: service.Space, Clock: m.a.Clock})
+	terms, err := m.terms(now)
+	if err != nil {
+		return err
+	}
+	applier := replica.NewApplier(replica.ApplierConfig{Space: service.Space, Clock: m.a.Clock, Map: terms.Map(ctx, service.Space, now.Index == failover.First)})
 	follower := replica.NewFollower(replica.FollowerConfig{Address: now.PeerNode + replica.StreamPath, Service: now.Peer, Name: now.Service,
 		Client: m.a.Client, Applier: applier, Clock: m.a.Clock, Log: m.a.Log, Heartbeat: m.a.Heartbeat, Applied: r.applied})
 	m.mu.Lock()

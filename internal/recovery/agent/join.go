@@ -3,6 +3,7 @@ package agent
 import (
 	"context"
 	"errors"
+	"reflect"
 
 	"tandem"
 	"tandem/internal/recovery"
@@ -29,7 +30,7 @@ func (a *Agent) Join(ctx context.Context, next recovery.Membership) error {
 		if old.Group != next.Group && !old.Left {
 			return &tandem.Error{Op: "join recovery group", Subject: next.Service, Kind: tandem.Exists, Err: errors.New("it is a member of " + old.Group), Remedy: "delete that group first, or choose another service"}
 		}
-		if old == next {
+		if reflect.DeepEqual(old, next) {
 			return nil
 		}
 	}

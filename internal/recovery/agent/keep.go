@@ -39,7 +39,13 @@ func (m *member) keep(ctx context.Context, t recovery.Task) (recovery.Outcome, e
 	found := recovery.Finding{Result: failover.Pass, What: "what the members had in common is known"}
 	switch {
 	case errors.Is(err, errNoBase):
-		base = ours.Documents
+		terms, err := m.terms(m.membership())
+		if err != nil {
+			return recovery.Outcome{}, err
+		}
+		if base, err = translate(terms, m.membership().Index.Other(), ours.Documents, theirs.Documents); err != nil {
+			return recovery.Outcome{}, err
+		}
 		found = recovery.Finding{Result: failover.Unproven, What: "what the members had in common is forgotten; all that differs from the primary is kept and counted"}
 	case err != nil:
 		return recovery.Outcome{}, err

@@ -4,12 +4,14 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"tandem"
 	"tandem/internal/apim"
 	"tandem/internal/failover"
 	"tandem/internal/recovery"
+	"tandem/internal/replica"
 	"tandem/internal/store"
 )
 
@@ -52,6 +54,17 @@ func (m *member) reconcileOnce(ctx context.Context, t recovery.Task) (recovery.O
 	if err != nil {
 		out.Findings = append(out.Findings, recovery.Finding{Result: failover.Unproven, What: "what the members had in common is forgotten: documents that differ are conflicts, and none is deleted"})
 	}
+	now := m.membership()
+	terms, err := m.terms(now)
+	if err != nil {
+		return out, err
+	}
+	// The merge is in the terms of this service's region, in which the base is: what the holder has not changed since is the base's.
+	there, beside := ours.Documents, maps.Clone(theirs.Documents)
+	maps.Copy(beside, base)
+	if ours.Documents, err = translate(terms, now.Index.Other(), there, beside); err != nil {
+		return out, err
+	}
 	g := newMerge(m.a.Sealer, base, ours, theirs, t)
 	out.Conflicts = g.Conflicts
 	if open := g.Open(); len(open) > 0 {
@@ -59,6 +72,9 @@ func (m *member) reconcileOnce(ctx context.Context, t recovery.Task) (recovery.O
 		return out, nil
 	}
 	changes := g.changes()
+	if err := carry(terms, now.Index, changes, there); err != nil {
+		return out, err
+	}
 	out.Findings = append(out.Findings, recovery.Finding{Result: failover.Pass, What: fmt.Sprintf("%d documents of %s go to %s, %d conflicts were decided", len(changes), m.id.Name(), m.membership().Peer, len(out.Conflicts))})
 	if len(changes) == 0 {
 		return out, nil
@@ -198,4 +214,19 @@ func (g *merge) changes() []mergeChange {
 		out = append(out, change)
 	}
 	return out
+}
+
+// carry turns the documents of changes into the terms of the holder's region, whose own stand beside.
+func carry(t *replica.Terms, from failover.Service, changes []mergeChange, own map[string]store.Document) error {
+	for i, c := range changes {
+		if c.Gone {
+			continue
+		}
+		turned, err := translate(t, from, map[string]store.Document{c.Key: {Key: c.Key, Value: c.Value}}, own)
+		if err != nil {
+			return err
+		}
+		changes[i].Value = turned[c.Key].Value
+	}
+	return nil
 }

@@ -80,6 +80,9 @@ func (m *member) restored(ctx context.Context, p *proof) (map[string]store.Docum
 			for key, value := range c.Documents {
 				docs[key] = store.Document{Key: key, Value: value}
 			}
+			if docs, err = m.own(ctx, now, source.Key() == m.id.Key(), docs); err != nil {
+				return nil, err
+			}
 			p.add(failover.GenerationGate, failover.Pass, "the vault's journal gives revision %d, from %d segments", c.Revision, c.Segments)
 			return docs, nil
 		}
@@ -92,6 +95,23 @@ func (m *member) restored(ctx context.Context, p *proof) (map[string]store.Docum
 		return nil, err
 	}
 	return maps.Clone(c.Documents), nil
+}
+
+// own gives documents of the journal in the terms of this service's region.
+func (m *member) own(ctx context.Context, now recovery.Membership, mine bool, docs map[string]store.Document) (map[string]store.Document, error) {
+	terms, err := m.terms(now)
+	if err != nil || terms == nil || mine {
+		return docs, err
+	}
+	service, err := m.service(ctx)
+	if err != nil {
+		return nil, err
+	}
+	c, err := read(ctx, service.Space)
+	if err != nil {
+		return nil, err
+	}
+	return translate(terms, now.Index.Other(), docs, c.Documents)
 }
 
 // tidy removes the scratch generation, and what was put aside for a merge that has ended.

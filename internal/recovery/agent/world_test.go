@@ -67,13 +67,14 @@ type place struct {
 
 // world is two regions and a controller that is failover.Step with nothing around it but a lock.
 type world struct {
-	t      testing.TB
-	master *keys.Master
-	id     *age.X25519Identity
-	vault  vault.Vault
-	places [2]*place
-	config failover.Config
-	mode   recovery.Mode
+	t       testing.TB
+	master  *keys.Master
+	id      *age.X25519Identity
+	vault   vault.Vault
+	places  [2]*place
+	config  failover.Config
+	mode    recovery.Mode
+	overlay []recovery.OverlayRule
 
 	mu      sync.Mutex
 	state   failover.State
