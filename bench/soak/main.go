@@ -1,5 +1,5 @@
-// Command soak runs a gateway on loopback under a steady load while its configuration changes every second, and fails
-// where a request fails, or goroutines or memory grow.
+// Command soak runs a gateway on loopback under a steady load while its configuration changes every second and its backend
+// restarts now and then, and fails where a request fails, or goroutines, memory or open files grow.
 //
 //	go run ./bench/soak                      # ten minutes at 5,000 requests/s
 //	go run ./bench/soak -for 20s -rate 1000
@@ -33,10 +33,11 @@ func main() {
 	long := flag.Duration("for", 10*time.Minute, "how long")
 	conns := flag.Int("conns", 64, "connections")
 	every := flag.Duration("change", time.Second, "time between changes of the configuration; every tenth is a whole new generation")
+	restart := flag.Duration("restart", 20*time.Second, "time between restarts of the backend; 0: none. What fails meanwhile is counted apart")
 	flag.Parse()
 	ctx, cancel := context.WithCancel(context.Background())
 	defer cancel()
-	if err := run(ctx, *rate, *conns, *long, *every); err != nil {
+	if err := run(ctx, *rate, *conns, *long, *every, *restart); err != nil {
 		fmt.Fprintln(os.Stderr, "soak:", err)
 		os.Exit(1)
 	}
@@ -51,27 +52,23 @@ func (plain) Seal(p, _ []byte) (string, error) { return string(p), nil }
 // Open implements apim.Sealer.
 func (plain) Open(s string, _ []byte) ([]byte, error) { return []byte(s), nil }
 
-func run(ctx context.Context, rate, conns int, long, every time.Duration) error {
-	backend, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
+func run(ctx context.Context, rate, conns int, long, every, restart time.Duration) error {
+	back := &backend{}
+	if err := back.start(); err != nil {
 		return err
 	}
-	body := make([]byte, 1024)
-	server := &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = w.Write(body) })}
-	go func() { _ = server.Serve(backend) }()
-	defer server.Close()
+	defer back.stop()
 	space, err := store.OpenSpace(ctx, storetest.Memory(), "apim/soak")
 	if err != nil {
 		return err
 	}
-	config := &configuration{space: space, backend: "http://" + backend.Addr().String()}
+	config := &configuration{space: space, backend: "http://" + back.address}
 	if err := config.put(ctx, config.documents(0)); err != nil {
 		return err
 	}
 	clock := tandem.SystemClock{}
-	counters := policy.NewMemoryCounters(clock)
 	g := gateway.New(gateway.Config{Service: "soak", Space: space, Sealer: plain{}, Clock: clock, Log: slog.New(slog.NewTextHandler(os.Stderr, nil)),
-		Host: policy.Host{Counters: counters, Gates: counters, Cache: policy.NewMemoryCache(clock, 1<<20)}})
+		Host: policy.Host{Cache: policy.NewMemoryCache(clock, 1<<20)}})
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return err
@@ -84,21 +81,25 @@ func run(ctx context.Context, rate, conns int, long, every time.Duration) error 
 	if err := g.WaitFor(ctx, 1, 1); err != nil {
 		return err
 	}
-	return soak(ctx, config, "http://"+l.Addr().String(), rate, conns, long, every)
+	return soak(ctx, config, back, "http://"+l.Addr().String(), rate, conns, long, every, restart)
 }
 
 // soak loads the gateway and compares its size early and late.
-func soak(ctx context.Context, config *configuration, url string, rate, conns int, long, every time.Duration) error {
+func soak(ctx context.Context, config *configuration, back *backend, url string, rate, conns int, long, every, restart time.Duration) error {
 	ctx, cancel := context.WithTimeout(ctx, long)
 	defer cancel()
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: conns, MaxConnsPerHost: conns}}
-	var done, failed atomic.Int64
+	var done, failed, meanwhile atomic.Int64
 	var wg sync.WaitGroup
 	turns := make(chan struct{}, rate)
 	for range conns {
 		wg.Go(func() {
 			for range turns {
-				if err := ask(client, url); err != nil {
+				restarts := back.restarts.Load()
+				err := ask(client, url)
+				if err != nil && restart > 0 && (back.away.Load() || back.restarts.Load() != restarts) {
+					meanwhile.Add(1)
+				} else if err != nil {
 					if failed.Add(1) <= 10 {
 						fmt.Fprintln(os.Stderr, "failed:", err)
 					}
@@ -109,18 +110,26 @@ func soak(ctx context.Context, config *configuration, url string, rate, conns in
 	}
 	wg.Go(func() { config.change(ctx, every) })
 	wg.Go(func() { schedule(ctx, turns, rate) })
+	if restart > 0 {
+		wg.Go(func() { back.restart(ctx, restart) })
+	}
 	early := size(ctx, long/5)
 	late := size(ctx, 0)
 	wg.Wait()
 	client.CloseIdleConnections()
-	fmt.Printf("%d requests, %d failed, %d changes\ngoroutines %d early, %d late\nheap in use %d MiB early, %d MiB late\n", done.Load(), failed.Load(), config.changes.Load(), early.goroutines, late.goroutines, early.heap>>20, late.heap>>20)
+	fmt.Printf("%d requests, %d failed, %d changes; %d restarts of the backend, %d failed meanwhile\ngoroutines %d early, %d late\nheap in use %d MiB early, %d MiB late\nopen files %d early, %d late\n",
+		done.Load(), failed.Load(), config.changes.Load(), back.restarts.Load(), meanwhile.Load(), early.goroutines, late.goroutines, early.heap>>20, late.heap>>20, early.files, late.files)
 	switch {
 	case failed.Load() > 0:
 		return fmt.Errorf("%d of %d requests failed", failed.Load(), done.Load())
+	case back.err != nil:
+		return back.err
 	case config.err != nil:
 		return config.err
 	case late.goroutines > early.goroutines+early.goroutines/4+32:
 		return errors.New("goroutines grow")
+	case late.files > early.files+early.files/4+32:
+		return errors.New("open files grow")
 	case late.heap > early.heap+early.heap/2+16<<20:
 		return errors.New("memory grows")
 	}
@@ -163,6 +172,7 @@ func schedule(ctx context.Context, turns chan<- struct{}, rate int) {
 
 type sizes struct {
 	goroutines int
+	files      int
 	heap       uint64
 }
 
@@ -178,7 +188,11 @@ func size(ctx context.Context, after time.Duration) sizes {
 	runtime.GC()
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return sizes{runtime.NumGoroutine(), m.HeapAlloc}
+	files, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		files = nil // only Linux tells them
+	}
+	return sizes{runtime.NumGoroutine(), len(files), m.HeapAlloc}
 }
 
 // configuration is the service under soak. Both headers of an answer tell the change that it was served by (law 2).

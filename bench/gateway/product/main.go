@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime/pprof"
 	"strings"
 	"sync"
 	"syscall"
@@ -58,7 +59,19 @@ func run() error {
 	keys := flag.String("keys", "", "file of subscription keys, one a line")
 	cert := flag.String("cert", "", "certificate file")
 	key := flag.String("key", "", "private key file")
+	profile := flag.String("profile", "", "file for a CPU profile")
 	flag.Parse()
+	if *profile != "" {
+		f, err := os.Create(*profile)
+		if err != nil {
+			return err
+		}
+		defer f.Close() //nolint:errcheck // a profile that is cut short is read as far as it goes
+		if err := pprof.StartCPUProfile(f); err != nil {
+			return err
+		}
+		defer pprof.StopCPUProfile()
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	clock := tandem.SystemClock{}

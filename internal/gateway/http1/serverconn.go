@@ -9,6 +9,7 @@ import (
 	"net"
 	"net/netip"
 	"os"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -214,6 +215,9 @@ func (c *serverConn) fill(begun bool) (n int, err error) {
 	}
 	if err != nil {
 		return 0, err
+	}
+	if !begun {
+		runtime.Gosched() // see readResponse
 	}
 	n, err = c.nc.Read(c.in.buf[c.in.w:])
 	c.in.w += n
