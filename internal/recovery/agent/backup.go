@@ -17,6 +17,7 @@ import (
 	"tandem/internal/failover"
 	"tandem/internal/recovery"
 	"tandem/internal/replica"
+	"tandem/internal/snapshot"
 	"tandem/internal/vault"
 )
 
@@ -41,11 +42,7 @@ func (a *Agent) Backup(ctx context.Context, service, container, name string) (re
 	} else if tandem.KindOf(err) != tandem.NotFound && tandem.KindOf(err) != tandem.Corrupt {
 		return recovery.Backup{}, err
 	}
-	id, err := tandem.ParseResourceID(service)
-	if err != nil {
-		return recovery.Backup{}, err
-	}
-	s, rec, err := a.APIM.Find(ctx, id)
+	s, rec, err := a.open(ctx, service)
 	if err != nil {
 		return recovery.Backup{}, err
 	}
@@ -137,11 +134,19 @@ func (a *Agent) restore(ctx context.Context, service, reason string, p *replica.
 	if err != nil {
 		return recovery.Restored{}, err
 	}
-	all, err := rules.Apply(p.All())
+	s, rec, err := a.open(ctx, service)
 	if err != nil {
 		return recovery.Restored{}, err
 	}
-	s, err := a.open(ctx, service)
+	all := p.All()
+	if m := a.member(service); m != nil && m.membership().Index == failover.First {
+		var own []snapshot.Resource // the overlay is of the second member's region, where this comes from
+		if own, err = replica.Resources(ctx, s, rec); err == nil {
+			all, err = rules.Back(all, own)
+		}
+	} else {
+		all, err = rules.Apply(all)
+	}
 	if err != nil {
 		return recovery.Restored{}, err
 	}
@@ -198,7 +203,7 @@ func (a *Agent) restored(ctx context.Context, v vault.Vault, service, name strin
 
 // Serves proves that a service's gateway serves what its store has, and honours all of it.
 func (a *Agent) Serves(ctx context.Context, service string) error {
-	s, err := a.open(ctx, service)
+	s, _, err := a.open(ctx, service)
 	if err != nil {
 		return err
 	}
@@ -250,14 +255,10 @@ func (a *Agent) Sync(ctx context.Context, node, from, to string, overlay []recov
 
 // serveCapture sends a snapshot of a service, sealed to the deployment's recipients.
 func (a *Agent) serveCapture(w http.ResponseWriter, r *http.Request) {
-	id, err := tandem.ParseResourceID(r.URL.Query().Get("service"))
 	var b bytes.Buffer
+	s, rec, err := a.open(r.Context(), r.URL.Query().Get("service"))
 	if err == nil {
-		var s *apim.Service
-		var rec *apim.Record
-		if s, rec, err = a.APIM.Find(r.Context(), id); err == nil {
-			_, err = replica.Capture(r.Context(), s, rec, a.Region, a.Clock, &b, a.Recipients)
-		}
+		_, err = replica.Capture(r.Context(), s, rec, a.Region, a.Clock, &b, a.Recipients)
 	}
 	if err != nil {
 		fail(w, err)
@@ -266,11 +267,10 @@ func (a *Agent) serveCapture(w http.ResponseWriter, r *http.Request) {
 	_, _ = b.WriteTo(w) // the peer went away; it asks again
 }
 
-func (a *Agent) open(ctx context.Context, service string) (*apim.Service, error) {
+func (a *Agent) open(ctx context.Context, service string) (*apim.Service, *apim.Record, error) {
 	id, err := tandem.ParseResourceID(service)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	s, _, err := a.APIM.Find(ctx, id)
-	return s, err
+	return a.APIM.Find(ctx, id)
 }

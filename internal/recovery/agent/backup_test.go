@@ -84,9 +84,16 @@ func TestNative(t *testing.T) {
 	if got := east.values(); got["late"] != "2" || got["one"] != "changed" {
 		t.Errorf("after the merge: %v", got)
 	}
-	synced, err := s.Sync(ctx, serviceID(1), serviceID(0), nil)
+	// The west is the first member: what the overlay would make of its own stays its own.
+	changed := "changed"
+	synced, err := s.Sync(ctx, serviceID(1), serviceID(0), []recovery.OverlayRule{{Paths: []string{"namedValues/one"}, Property: "value", Set: &changed}})
 	must(t, err)
-	if synced.Changes < 3 || west.text() != east.text() {
+	if got := west.values(); synced.Changes < 3 || got["one"] != "1" || got["late"] != "2" {
+		t.Errorf("after the sync with an overlay: %+v %v", synced, got)
+	}
+	_, err = s.Sync(ctx, serviceID(1), serviceID(0), nil)
+	must(t, err)
+	if west.text() != east.text() {
 		t.Errorf("after the sync: %+v %s %s", synced, west.text(), east.text())
 	}
 	must(t, s.Prune(ctx, "vault", "nightly-", 1))
