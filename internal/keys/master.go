@@ -18,18 +18,19 @@ import (
 )
 
 // masterHeader is the first line of a master key file. Each further line is "version created key": a decimal number
-// from 1 without gaps upwards, an RFC 3339 time for people to read, and 32 bytes in base64. Lines that begin with # are
-// comments.
+// from 1 without gaps upwards, an RFC 3339 time for people to read, and 32 bytes in base64, or the word "retired" for a key
+// that is gone. Lines that begin with # are comments. A key service wraps the whole text (wrap.go).
 const masterHeader = "tandem-master-key-1"
 
 // Master is the versioned master key of a site: it seals with its newest version and opens with any. Its methods may be
 // called from many goroutines.
 type Master struct {
-	file  string
-	clock tandem.Clock
+	file    string
+	clock   tandem.Clock
+	service KeyService // nil: the file is not wrapped
 
 	mu   sync.RWMutex
-	keys [][]byte // keys[i] is version i+1
+	keys [][]byte // keys[i] is version i+1; nil: retired
 	at   []string // when each was made
 }
 
@@ -38,6 +39,8 @@ type MasterOptions struct {
 	Create bool     // make the file, with version 1, where it is absent
 	Apart  []string // data folders; a key file inside one of them is refused, as whoever copies the data would copy the key
 	Clock  tandem.Clock
+	// Service wraps the file's content and unwraps it: the keys are then in memory alone. nil: the file holds the keys.
+	Service KeyService
 }
 
 // OpenMaster reads the master key file (mode 0600; see Credential for systemd's). Errors: NotFound where it is absent and
@@ -49,7 +52,7 @@ func OpenMaster(file string, o MasterOptions) (*Master, error) {
 				Err: fmt.Errorf("it lies inside the data folder %s", dir), Remedy: "keep the key on another path, or pass it as a systemd credential"}
 		}
 	}
-	m := &Master{file: file, clock: o.Clock}
+	m := &Master{file: file, clock: o.Clock, service: o.Service}
 	err := m.load()
 	if errors.Is(err, fs.ErrNotExist) {
 		if !o.Create {
@@ -75,12 +78,20 @@ func (m *Master) Version() int {
 
 // Rotate adds a key version, durable before it returns, and seals with it from now on. What was sealed before still
 // opens; Reseal moves it on.
-func (m *Master) Rotate() (err error) {
+func (m *Master) Rotate() error {
+	return m.change("rotate master key", func(keys [][]byte, at []string) ([][]byte, []string, error) {
+		key, err := newKey()
+		return append(keys, key), append(at, m.clock.Now().UTC().Format(time.RFC3339)), err
+	})
+}
+
+// change writes the file anew with other keys.
+func (m *Master) change(op string, change func(keys [][]byte, at []string) ([][]byte, []string, error)) (err error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	fail := func(err error) error {
-		return &tandem.Error{Op: "rotate master key", Subject: m.file, Kind: kindOr(err, tandem.Unavailable), Err: err,
-			Remedy: "make the key file writable; a systemd credential is rotated at its source"}
+		return &tandem.Error{Op: op, Subject: m.file, Kind: kindOr(err, tandem.Unavailable), Err: err,
+			Remedy: "make the key file writable; a systemd credential is changed at its source"}
 	}
 	// Two processes that rotate at the same time must not make two keys of one version: one would be lost.
 	unlock, err := lock(m.file)
@@ -88,16 +99,18 @@ func (m *Master) Rotate() (err error) {
 		return fail(err)
 	}
 	defer func() { err = errors.Join(err, unlock()) }()
-	keys, at, err := readMaster(m.file)
+	keys, at, err := m.read()
 	if err != nil {
 		return fail(err)
 	}
-	key, err := newKey()
-	if err != nil {
+	if keys, at, err = change(keys, at); err != nil {
 		return fail(err)
 	}
-	keys, at = append(keys, key), append(at, m.clock.Now().UTC().Format(time.RFC3339))
-	if err := replace(m.file, formatMaster(keys, at), 0o600); err != nil {
+	text, err := m.wrapped(formatMaster(keys, at))
+	if err == nil {
+		err = replace(m.file, text, 0o600)
+	}
+	if err != nil {
 		return fail(err)
 	}
 	m.keys, m.at = keys, at
@@ -111,7 +124,7 @@ func (m *Master) key(version int) ([]byte, bool) {
 	n := len(m.keys)
 	if version >= 1 && version <= n {
 		defer m.mu.RUnlock()
-		return m.keys[version-1], true
+		return m.keys[version-1], m.keys[version-1] != nil
 	}
 	m.mu.RUnlock()
 	if version != n+1 || m.load() != nil {
@@ -122,11 +135,11 @@ func (m *Master) key(version int) ([]byte, bool) {
 	if version > len(m.keys) {
 		return nil, false
 	}
-	return m.keys[version-1], true
+	return m.keys[version-1], m.keys[version-1] != nil
 }
 
 func (m *Master) load() error {
-	keys, at, err := readMaster(m.file)
+	keys, at, err := m.read()
 	if err != nil {
 		return err
 	}
@@ -141,7 +154,10 @@ func (m *Master) create() error {
 	if err != nil {
 		return err
 	}
-	data := formatMaster([][]byte{key}, []string{m.clock.Now().UTC().Format(time.RFC3339)})
+	data, err := m.wrapped(formatMaster([][]byte{key}, []string{m.clock.Now().UTC().Format(time.RFC3339)}))
+	if err != nil {
+		return err
+	}
 	if err := create(m.file, data, 0o600); err != nil && !errors.Is(err, fs.ErrExist) {
 		return err
 	}
@@ -158,13 +174,20 @@ func formatMaster(keys [][]byte, at []string) []byte {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "%s\n# Keep this file away from the data and its backups. Without it, sealed secrets cannot be read.\n", masterHeader)
 	for i, k := range keys {
-		fmt.Fprintf(&b, "%d %s %s\n", i+1, at[i], base64.StdEncoding.EncodeToString(k))
+		text := retired
+		if k != nil {
+			text = base64.StdEncoding.EncodeToString(k)
+		}
+		fmt.Fprintf(&b, "%d %s %s\n", i+1, at[i], text)
 	}
 	return b.Bytes()
 }
 
-func readMaster(file string) ([][]byte, []string, error) {
-	data, err := readSecret(file)
+func (m *Master) read() ([][]byte, []string, error) {
+	data, err := readSecret(m.file)
+	if err == nil {
+		data, err = m.unwrapped(data)
+	}
 	if err != nil {
 		return nil, nil, err
 	}
@@ -187,14 +210,18 @@ func parseMaster(data []byte) (keys [][]byte, at []string, err error) {
 		if len(fields) != 3 || fields[0] != strconv.Itoa(len(keys)+1) {
 			return nil, nil, fmt.Errorf("line %d is not \"version created key\" with version %d", i+1, len(keys)+1)
 		}
+		if fields[2] == retired {
+			keys, at = append(keys, nil), append(at, fields[1])
+			continue
+		}
 		key, err := base64.StdEncoding.DecodeString(fields[2])
 		if err != nil || len(key) != chacha20poly1305.KeySize {
 			return nil, nil, fmt.Errorf("line %d does not hold %d bytes in base64", i+1, chacha20poly1305.KeySize)
 		}
 		keys, at = append(keys, key), append(at, fields[1])
 	}
-	if len(keys) == 0 {
-		return nil, nil, errors.New("it holds no key")
+	if len(keys) == 0 || keys[len(keys)-1] == nil {
+		return nil, nil, errors.New("it holds no key to seal with")
 	}
 	return keys, at, nil
 }

@@ -60,6 +60,9 @@ func (m *Master) Open(sealed string, context []byte) ([]byte, error) {
 	}
 	key, ok := m.key(version)
 	if !ok {
+		if version <= m.Version() {
+			return fail(tandem.NotFound, fmt.Sprintf("it was sealed with version %d of the master key, which was retired", version), "restore the resource from a backup")
+		}
 		return fail(tandem.NotFound, fmt.Sprintf("it was sealed with version %d of the master key, and %s ends at %d", version, m.file, m.Version()),
 			"use the key file of the site that sealed it")
 	}
