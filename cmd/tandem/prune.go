@@ -21,7 +21,7 @@ type pruneOptions struct {
 func newPrune() *cobra.Command {
 	var o pruneOptions
 	c := &cobra.Command{Use: "prune [SERVICE]", Short: "Delete snapshots that a retention policy does not keep",
-		Long: "Keeps the newest snapshot of each of so many hours, days, weeks, months and years (UTC) that have one, and deletes the others of each service, and then the chunks that no snapshot uses. Never deleted are the newest one, the newest that was proven, and those whose minimum retention has not passed. With --dry-run it only tells what would go, and why the others stay.",
+		Long: "Keeps the newest snapshot of each of so many hours, days, weeks, months and years (UTC) that have one, and deletes the others of each service, and then the chunks that no snapshot uses and the journals from before the oldest snapshot. Never deleted are the newest one, the newest that was proven, and those whose minimum retention has not passed. With --dry-run it only tells what would go, and why the others stay.",
 		Args: cobra.MaximumNArgs(1), RunE: func(c *cobra.Command, args []string) error {
 			return runPrune(c.Context(), c.OutOrStdout(), args, o)
 		}}
@@ -53,7 +53,7 @@ func runPrune(ctx context.Context, out io.Writer, args []string, o pruneOptions)
 			return err
 		}
 	}
-	done, err := repo.Prune(ctx, o.PruneOptions)
+	done, err := replica.PruneVault(ctx, repo, o.PruneOptions)
 	if err != nil {
 		return err
 	}
@@ -72,6 +72,9 @@ func runPrune(ctx context.Context, out io.Writer, args []string, o pruneOptions)
 		verb = "would delete"
 	}
 	fmt.Fprintf(out, "%s %d snapshots and %d chunks of %d bytes; %d chunks are in use\n", verb, done.Snapshots, done.Chunks, done.Bytes, done.Kept)
+	for _, j := range done.Journals {
+		fmt.Fprintf(out, "%s %d segments of %d bytes of the journal of %s, from before its oldest snapshot\n", verb, j.Segments, j.Bytes, j.Service)
+	}
 	if done.Locked > 0 {
 		fmt.Fprintf(out, "%d blobs are kept by the store until their retention has passed; prune again then\n", done.Locked)
 	}

@@ -308,11 +308,82 @@ func TestAt(t *testing.T) {
 	if _, err := At(t.Context(), repo, Moment{Service: "source", Time: time.Date(2001, 1, 1, 0, 0, 0, 0, time.UTC)}, ids); !errors.Is(err, tandem.NotFound) {
 		t.Errorf("before the first: %v", err)
 	}
-	p, err := VerifyVault(t.Context(), repo, VerifyOptions{Identities: ids, Clock: tandem.SystemClock{}})
-	if err != nil || p.Outcome != Proven || len(p.Journals) != 1 || p.Journals[0].Segments == 0 {
-		t.Errorf("%+v, %v", p.Journals, err)
+	proveAndTrim(t, repo, j, ids, history[5].revision, history[5].all)
+}
+
+// proveAndTrim verifies a vault, prunes it, and restores the end of its journal again.
+func proveAndTrim(t *testing.T, repo *repository.Repository, j *Journal, ids []age.Identity, last tandem.Revision, want []snapshot.Resource) {
+	t.Helper()
+	verify := func() {
+		t.Helper()
+		p, err := VerifyVault(t.Context(), repo, VerifyOptions{Identities: ids, Clock: tandem.SystemClock{}})
+		if err != nil || p.Outcome != Proven || len(p.Journals) != 1 || p.Journals[0].Segments == 0 {
+			t.Errorf("%+v, %v", p.Journals, err)
+		}
+	}
+	verify()
+	before, err := j.Segments(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	plan, err := PruneVault(t.Context(), repo, repository.PruneOptions{Policy: repository.Policy{Last: 1}, DryRun: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	done, err := PruneVault(t.Context(), repo, repository.PruneOptions{Policy: repository.Policy{Last: 1}})
+	if err != nil || done.Snapshots != 1 || plan.Snapshots != 1 || !cmp.Equal(plan.Journals, done.Journals) {
+		t.Fatalf("%+v, %+v, %v", plan.Journals, done, err)
+	}
+	after, err := j.Segments(t.Context())
+	if gone := len(before) - len(after); err != nil || len(after) == 0 || len(done.Journals) == 1 && done.Journals[0].Segments != gone || len(done.Journals) == 0 && gone > 0 {
+		t.Errorf("%d segments, then %d; %+v, %v", len(before), len(after), done.Journals, err)
+	}
+	verify()
+	got, err := At(t.Context(), repo, Moment{Service: "source", Revision: last}, ids)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if d, err := Diff(want, got.Resources); err != nil || !d.Empty() {
+		t.Errorf("%+v, %v", d, err)
 	}
 }
+
+// TestTrim: what a snapshot does not take the place of stays, and so does what is young.
+func TestTrim(t *testing.T) {
+	clock := &jumps{now: time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)}
+	v := &vaulttest.Memory{Clock: clock}
+	j := &Journal{Vault: v, Prefix: "journal/x", Service: "/x"}
+	add := func(epoch tandem.Epoch, first, last tandem.Revision) SegmentName {
+		n := SegmentName{epoch, 1, first, last}
+		if _, err := v.Put(t.Context(), j.Prefix+"/"+n.String(), strings.NewReader("segment"), vault.PutOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		clock.now = clock.now.Add(time.Hour)
+		return n
+	}
+	old, next := add(1, 1, 10), add(1, 11, 20)
+	made := clock.now
+	clock.now = clock.now.Add(time.Hour)
+	across, anew := add(1, 21, 30), add(2, 1, 5) // the second one is of a store that was made anew
+	if got, err := j.Trim(t.Context(), 20, made, clock.now, 1000*time.Hour, false); err != nil || got.Segments != 0 {
+		t.Errorf("young: %+v, %v", got, err)
+	}
+	if got, err := j.Trim(t.Context(), 20, made, clock.now, 0, false); err != nil || got.Segments != 2 || got.Bytes != 14 {
+		t.Errorf("%+v, %v", got, err)
+	}
+	left, err := j.Segments(t.Context())
+	if err != nil || !cmp.Equal(left, []SegmentName{across, anew}) {
+		t.Errorf("left: %v of %v, %v", left, []SegmentName{old, next, across, anew}, err)
+	}
+}
+
+// jumps is a clock that is set by hand.
+type jumps struct {
+	tandem.SystemClock
+	now time.Time
+}
+
+func (j *jumps) Now() time.Time { return j.now }
 
 func TestParseMoment(t *testing.T) {
 	for text, want := range map[string]Moment{

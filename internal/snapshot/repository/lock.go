@@ -117,8 +117,8 @@ func (r *Repository) holder(ctx context.Context, mine, kind string) (string, err
 	return "", nil
 }
 
-// vaultTime is the time by the vault's own clock.
-func (r *Repository) vaultTime(ctx context.Context) (time.Time, error) {
+// VaultTime is the time by the vault's own clock.
+func (r *Repository) VaultTime(ctx context.Context) (time.Time, error) {
 	var id [8]byte
 	if _, err := rand.Read(id[:]); err != nil {
 		return time.Time{}, err

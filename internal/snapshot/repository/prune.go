@@ -104,7 +104,7 @@ func (r *Repository) decide(ctx context.Context, all []Name, records []Record, o
 		}
 		made[info.Name] = info
 	}
-	vaultNow, err := r.vaultTime(ctx)
+	vaultNow, err := r.VaultTime(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -172,6 +172,12 @@ func (r *Repository) Record(ctx context.Context, n Name) (Record, error) {
 	return out, nil
 }
 
+// Made is when the record of a snapshot was written, by the vault's own clock.
+func (r *Repository) Made(ctx context.Context, n Name) (time.Time, error) {
+	info, err := r.Vault.Head(ctx, n.blob())
+	return info.Modified, err
+}
+
 // putRecord makes a snapshot exist: all its chunks are in the vault.
 func (r *Repository) putRecord(ctx context.Context, rec Record) (Name, error) {
 	n, err := r.newName(ctx, rec.Source.ID)
