@@ -152,6 +152,9 @@ func (p *Provider) create(ctx context.Context, r *arm.Request, name string, body
 	if err := rec.apply(body, true, nil); err != nil {
 		return nil, err
 	}
+	if err := rec.identify(r.Principal.TenantID, nil); err != nil {
+		return nil, err
+	}
 	if err := p.putRecord(ctx, rec); err != nil {
 		return nil, err
 	}
@@ -306,12 +309,15 @@ func (p *Provider) update(ctx context.Context, r *arm.Request, rec *Record, body
 	if err := r.CheckETag(arm.RevisionETag(rec.revision)); err != nil {
 		return nil, err
 	}
-	before := copyLists(rec.Properties)
+	before, was := copyLists(rec.Properties), rec.Identity
 	if !patch {
 		rec.Tags, rec.Identity = nil, nil
 		rec.Properties = map[string]any{}
 	}
 	if err := rec.apply(body, false, before); err != nil {
+		return nil, err
+	}
+	if err := rec.identify(r.Principal.TenantID, was); err != nil {
 		return nil, err
 	}
 	if err := p.putRecord(ctx, rec); err != nil {

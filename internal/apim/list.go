@@ -92,7 +92,7 @@ type listing struct {
 	more     bool
 	counted  bool
 	total    bool // matched is the number of all, not of those seen
-	lookedAt int // after the page was full
+	lookedAt int  // after the page was full
 }
 
 // newListing reads $filter, $top, $skip, $orderby and the flags of a list.
