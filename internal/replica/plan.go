@@ -21,6 +21,8 @@ type PlanOptions struct {
 	// lifts the guard.
 	MaxDeletions   float64
 	AllowDeletions bool
+
+	native bool // written as documents: every secret can be set
 }
 
 // Refused is a resource that is not written, and why.
@@ -77,7 +79,9 @@ func NewPlan(want, target []snapshot.Resource, o PlanOptions) (*Plan, error) {
 	o.choose(after, before)
 	p.lose(o.Tier, after)
 	p.keep(before, after)
-	p.unsettable(before, after)
+	if !o.native {
+		p.unsettable(before, after)
+	}
 	p.Difference = difference(before, after)
 	p.want, p.have = newIndex(after), newIndex(before)
 	p.resolve(table)

@@ -1,4 +1,4 @@
-// Package repository keeps the snapshots of many services in one vault, as docs/format.md, section 12, specifies: chunks of
+// Package repository keeps the snapshots of many services in one vault, as docs/format.md, section 11, specifies: chunks of
 // resources named by a keyed hash of their content, so that snapshots share what is equal; a tree of chunks and a record for
 // each snapshot; proofs, retention and pruning.
 package repository
