@@ -71,7 +71,7 @@ func (c *compiler) compileOperations(out *compiledAPI, d *apim.Document) {
 	a.operations, a.byDocument = &tree{}, map[string]*operation{}
 	docs := sorted(c.source.operations[parentOf(d.Key)])
 	for _, od := range docs {
-		op := c.operation(a, od)
+		op := c.operation(a, c.source.open(od))
 		if c.source.policies[parentOf(d.Key)][policyKey(d, od)] != nil {
 			op.links = 1 + len(a.byDocument)
 			a.byDocument[policyKey(d, od)] = op

@@ -67,7 +67,7 @@ func (c *compiler) changeKeys(changed map[string]bool) bool {
 		if doc == nil {
 			continue
 		}
-		s := c.subscription(doc)
+		s := c.subscription(c.source.open(doc))
 		k.of[at] = s
 		for _, one := range s.keys {
 			if other := keys[one.sum]; other != nil && other.info.ID != one.sub.info.ID {
@@ -85,7 +85,7 @@ func (c *compiler) compileAllKeys() {
 	k := &keyring{keys: make(map[[sha256.Size]byte]*subscription, 2*len(docs)), of: make(map[string]*compiledSubscription, len(docs)), users: c.users()}
 	c.keyring = k
 	for _, d := range docs {
-		s := c.subscription(d)
+		s := c.subscription(c.source.open(d))
 		k.of[d.Key] = s
 		for _, one := range s.keys {
 			if other := k.keys[one.sum]; other != nil && other.info.ID != one.sub.info.ID {

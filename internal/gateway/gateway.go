@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"iter"
 	"log/slog"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -155,6 +156,16 @@ func (g *Gateway) Run(ctx context.Context) error {
 	}
 }
 
+// manyDocuments make a service large.
+const manyDocuments = 5000
+
+// letGo gives memory back after a whole service was read: that leaves more garbage than the service is large.
+func (g *Gateway) letGo(documents int) {
+	if documents > manyDocuments {
+		debug.FreeOSMemory()
+	}
+}
+
 var errReload = errors.New("another generation is active")
 
 // follow loads all documents and applies changes until something ends it.
@@ -170,6 +181,9 @@ func (g *Gateway) follow(ctx context.Context) error {
 		}
 		g.compiler.reset(docs)
 		g.swap(everything(), snap.Head.Active, snap.Revision)
+		n := len(docs)
+		docs = nil
+		g.letGo(n)
 		err = g.Space.Watch(ctx, snap.Revision, func(e store.SpaceEvent) error {
 			if e.Swapped {
 				return errReload

@@ -133,7 +133,11 @@ func TestIncremental(t *testing.T) {
 			}
 			gen = c.compile(c.source.touched(keys), 1, tandem.Revision(n))
 		}
-		fresh := g.newCompiler(c.source.docs).compile(everything(), 1, 1)
+		whole := map[string]*apim.Document{}
+		for key, d := range c.source.docs {
+			whole[key] = c.source.open(d)
+		}
+		fresh := g.newCompiler(whole).compile(everything(), 1, 1)
 		if got, want := told(t, g, gen), told(t, g, fresh); got != want {
 			t.Fatalf("step by step:\n%s\nfrom nothing:\n%s", got, want)
 		}

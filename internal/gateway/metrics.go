@@ -29,8 +29,10 @@ const maxOperations = 25000
 // operationStats are an operation's answers by status. Statuses that are met seldom are counted by their hundred.
 type operationStats struct {
 	api, operation string
-	counts         [len(countedStatuses)]atomic.Int64
+	counts         atomic.Pointer[statusCounts] // nil until the first answer: most operations are seldom called
 }
+
+type statusCounts [len(countedStatuses)]atomic.Int64
 
 // countedStatuses have a counter of their own; the first ones stand for all others of their hundred.
 var countedStatuses = [...]string{"1xx", "2xx", "3xx", "4xx", "5xx", "200", "201", "202", "204", "304", "400", "401", "403", "404", "409", "429", "499", "500", "502", "503", "504"}
@@ -51,7 +53,12 @@ func (o *operationStats) count(status int) {
 	if status < 0 || status >= len(statusSlot) {
 		status = 500
 	}
-	o.counts[statusSlot[status]].Add(1)
+	c := o.counts.Load()
+	if c == nil {
+		o.counts.CompareAndSwap(nil, new(statusCounts))
+		c = o.counts.Load()
+	}
+	c[statusSlot[status]].Add(1)
 }
 
 func newMetrics() *metrics {
@@ -113,8 +120,12 @@ func (g *Gateway) Collect(out chan<- prometheus.Metric) {
 	}
 	m.mu.Unlock()
 	for _, o := range append(all, &m.other, &m.unmatched) {
-		for slot := range o.counts {
-			if n := o.counts[slot].Load(); n > 0 {
+		counts := o.counts.Load()
+		if counts == nil {
+			continue
+		}
+		for slot := range counts {
+			if n := counts[slot].Load(); n > 0 {
 				out <- prometheus.MustNewConstMetric(requestsDesc, prometheus.CounterValue, float64(n), g.Service, o.api, o.operation, countedStatuses[slot])
 			}
 		}

@@ -10,13 +10,14 @@ import (
 // source is a service's documents, indexed as compilation asks for them. It belongs to one goroutine.
 type source struct {
 	docs       map[string]*apim.Document
+	folded     map[string][]byte // by key; see fold
 	byType     map[string]map[string]*apim.Document
 	operations map[string]map[string]*apim.Document // by the API's name with its revision, lower case
 	policies   map[string]map[string]*apim.Document // those of operations, by the same
 }
 
 func newSource(docs map[string]*apim.Document) *source {
-	s := &source{docs: map[string]*apim.Document{}, byType: map[string]map[string]*apim.Document{}, operations: map[string]map[string]*apim.Document{}, policies: map[string]map[string]*apim.Document{}}
+	s := &source{docs: map[string]*apim.Document{}, folded: map[string][]byte{}, byType: map[string]map[string]*apim.Document{}, operations: map[string]map[string]*apim.Document{}, policies: map[string]map[string]*apim.Document{}}
 	for _, d := range docs {
 		s.put(d)
 	}
@@ -24,6 +25,9 @@ func newSource(docs map[string]*apim.Document) *source {
 }
 
 func (s *source) put(d *apim.Document) {
+	if folds(d.Type) {
+		d = s.fold(d)
+	}
 	s.docs[d.Key] = d
 	insert(s.byType, d.Type, d)
 	if of := s.below(d.Type); of != nil {
@@ -48,6 +52,7 @@ func (s *source) drop(key string) {
 		return
 	}
 	delete(s.docs, key)
+	delete(s.folded, key)
 	delete(s.byType[d.Type], key)
 	if of := s.below(d.Type); of != nil {
 		parent := parentOf(key)

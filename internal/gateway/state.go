@@ -45,7 +45,7 @@ func (g *Gateway) save(last bool) {
 func (g *Gateway) writeState(gen *generation) error {
 	s := savedState{Service: g.Service, Generation: gen.number, Revision: gen.revision}
 	for key, d := range g.compiler.source.docs {
-		value, err := json.Marshal(d)
+		value, err := json.Marshal(g.compiler.source.open(d))
 		if err != nil {
 			return err
 		}
@@ -102,4 +102,6 @@ func (g *Gateway) startFromDisk() {
 	g.current.Store(gen)
 	g.useServer(gen.shared.server)
 	g.tellProblems(gen.problems)
+	raw, s.Documents = nil, nil
+	g.letGo(len(docs))
 }

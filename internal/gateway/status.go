@@ -151,6 +151,7 @@ type sealedSample struct {
 func (s *source) sample() sealedSample {
 	for _, typ := range []string{"subscriptions", "namedvalues", "certificates"} {
 		for _, d := range s.byType[typ] {
+			d = s.open(d)
 			for property := range d.Sealed {
 				return sealedSample{d, property}
 			}

@@ -14,6 +14,7 @@ import (
 	"net"
 	"os"
 	"os/signal"
+	"runtime"
 	"runtime/pprof"
 	"strings"
 	"sync"
@@ -59,8 +60,19 @@ func run() error {
 	keys := flag.String("keys", "", "file of subscription keys, one a line")
 	cert := flag.String("cert", "", "certificate file")
 	key := flag.String("key", "", "private key file")
+	apis := flag.Int("apis", 0, "further APIs, each with 20 operations")
+	heap := flag.String("heap", "", "file for a heap profile, written at SIGUSR1")
 	profile := flag.String("profile", "", "file for a CPU profile")
 	flag.Parse()
+	if *heap != "" {
+		asked := make(chan os.Signal, 1)
+		signal.Notify(asked, syscall.SIGUSR1)
+		go func() {
+			for range asked {
+				writeHeap(*heap)
+			}
+		}()
+	}
 	if *profile != "" {
 		f, err := os.Create(*profile)
 		if err != nil {
@@ -75,14 +87,30 @@ func run() error {
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGTERM, syscall.SIGINT)
 	defer stop()
 	clock := tandem.SystemClock{}
-	space, err := store.OpenSpace(ctx, storetest.Memory(), "apim/bench")
-	if err != nil {
+	var err error
+	config := gateway.Config{Service: "bench", Sealer: open{}, Clock: clock, Log: slog.New(slog.DiscardHandler), Host: *policy.NewHost(clock)}
+	if config.Space, err = filled(ctx, "http://"+*backend, *keys, *apis); err != nil {
 		return err
 	}
-	if err := fill(ctx, space, "http://"+*backend, *keys); err != nil {
-		return err
+	if *apis > 0 { // what is measured is a gateway, not the store beside it: it starts from its file
+		dir, err := os.MkdirTemp("", "bench-product")
+		if err != nil {
+			return err
+		}
+		defer os.RemoveAll(dir) //nolint:errcheck // it is in the directory of temporary files
+		config.State = dir + "/state.json"
+		if err := saved(ctx, config); err != nil {
+			return err
+		}
+		dead := storetest.Memory()
+		if config.Space, err = store.OpenSpace(ctx, dead, "apim/bench"); err != nil {
+			return err
+		}
+		if err := dead.Close(); err != nil {
+			return err
+		}
 	}
-	g := gateway.New(gateway.Config{Service: "bench", Space: space, Sealer: open{}, Clock: clock, Log: slog.New(slog.DiscardHandler), Host: *policy.NewHost(clock)})
+	g := gateway.New(config)
 	defer g.Close()
 	var wg sync.WaitGroup
 	defer wg.Wait()
@@ -108,13 +136,73 @@ func run() error {
 	return front.Serve(ctx, l)
 }
 
+// more is a further API with 20 operations.
+func more(i int, backend string) []*apim.Document {
+	name := fmt.Sprintf("api-%d", i)
+	docs := []*apim.Document{
+		doc("apis", []string{name + ";rev=1"}, map[string]any{"path": "more/" + name, "displayName": name, "subscriptionRequired": true, "serviceUrl": backend}),
+		doc(apim.RootType, []string{name}, map[string]any{"current": "1"}),
+		doc("apis.policies", []string{name + ";rev=1", "policy"}, map[string]any{"value": strings.Replace(policyText, "tandem", name, 1)}),
+	}
+	for o := range 20 {
+		docs = append(docs, doc("apis.operations", []string{name + ";rev=1", fmt.Sprintf("op-%d", o)}, map[string]any{"method": "GET", "urlTemplate": fmt.Sprintf("/things/{id}/part-%d", o), "displayName": fmt.Sprintf("op %d", o)}))
+	}
+	return docs
+}
+
+// writeHeap writes what is in memory.
+func writeHeap(file string) {
+	f, err := os.Create(file)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "product:", err)
+		return
+	}
+	defer f.Close() //nolint:errcheck // a profile that is cut short is read as far as it goes
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	fmt.Fprintf(os.Stderr, "heap %d MiB live, stacks %d MiB, other %d MiB, idle %d MiB, of which returned %d MiB\n",
+		m.HeapAlloc>>20, m.StackInuse>>20, (m.MSpanSys+m.MCacheSys+m.GCSys+m.OtherSys+m.BuckHashSys)>>20, m.HeapIdle>>20, m.HeapReleased>>20)
+	if err := pprof.WriteHeapProfile(f); err != nil {
+		fmt.Fprintln(os.Stderr, "product:", err)
+	}
+}
+
+// filled makes a store that holds the service.
+func filled(ctx context.Context, backend, keyFile string, apis int) (*store.Space, error) {
+	space, err := store.OpenSpace(ctx, storetest.Memory(), "apim/bench")
+	if err != nil {
+		return nil, err
+	}
+	return space, fill(ctx, space, backend, keyFile, apis)
+}
+
+// saved runs a gateway until it has written its state.
+func saved(ctx context.Context, config gateway.Config) error {
+	head, err := config.Space.Head(ctx)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	g := gateway.New(config)
+	defer g.Close()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() { _ = g.Run(ctx) }) // ends with ctx
+	return g.WaitFor(ctx, head.Active, 1)
+}
+
 // fill writes the service: one API at the root and a subscription for each key.
-func fill(ctx context.Context, space *store.Space, backend, keyFile string) error {
+func fill(ctx context.Context, space *store.Space, backend, keyFile string, apis int) error {
 	docs := []*apim.Document{
 		doc("apis", []string{"bench;rev=1"}, map[string]any{"path": "", "displayName": "bench", "subscriptionRequired": true, "serviceUrl": backend}),
 		doc(apim.RootType, []string{"bench"}, map[string]any{"current": "1"}),
 		doc("apis.operations", []string{"bench;rev=1", "get"}, map[string]any{"method": "GET", "urlTemplate": "/{*path}", "displayName": "get"}),
 		doc("apis.policies", []string{"bench;rev=1", "policy"}, map[string]any{"value": policyText}),
+	}
+	for i := range apis {
+		docs = append(docs, more(i, backend)...)
 	}
 	f, err := os.Open(keyFile)
 	if err != nil {
