@@ -10,6 +10,7 @@ import (
 	"text/tabwriter"
 	"time"
 
+	"github.com/goccy/go-yaml"
 	"github.com/spf13/cobra"
 
 	"tandem/internal/snapshot"
@@ -17,7 +18,7 @@ import (
 
 type inspectOptions struct {
 	places
-	json, tree bool
+	json, tree, omissions bool
 }
 
 func newInspect() *cobra.Command {
@@ -31,6 +32,7 @@ func newInspect() *cobra.Command {
 	o.vaultFlag(c)
 	o.passphraseFlag(c)
 	c.Flags().BoolVar(&o.json, "json", false, "print the manifest as it is in the file")
+	c.Flags().BoolVar(&o.omissions, "omissions", false, "print what the snapshot does not contain, and nothing else, as YAML: what, reason, consequence")
 	c.Flags().BoolVar(&o.tree, "tree", false, "list the files")
 	return c
 }
@@ -42,6 +44,9 @@ func runInspect(ctx context.Context, in io.Reader, out io.Writer, file string, o
 			return err
 		}
 		tellNote(os.Stderr, s)
+		if o.omissions {
+			return printOmissions(out, s.manifest.Omissions)
+		}
 		if o.json {
 			return printJSON(out, s.manifest)
 		}
@@ -72,6 +77,9 @@ func runInspect(ctx context.Context, in io.Reader, out io.Writer, file string, o
 	}
 	defer s.Close()
 	m := s.Manifest()
+	if o.omissions {
+		return printOmissions(out, m.Omissions)
+	}
 	if o.json {
 		return printJSON(out, m)
 	}
@@ -83,6 +91,26 @@ func runInspect(ctx context.Context, in io.Reader, out io.Writer, file string, o
 		}
 	}
 	return nil
+}
+
+// printOmissions writes what a snapshot does not contain for programs and people.
+func printOmissions(out io.Writer, all []snapshot.Omission) error {
+	type omission struct {
+		What        string `yaml:"what"`
+		Reason      string `yaml:"reason"`
+		Consequence string `yaml:"consequence"`
+	}
+	list := struct {
+		Omissions []omission `yaml:"omissions"`
+	}{Omissions: []omission{}}
+	for _, o := range all {
+		list.Omissions = append(list.Omissions, omission(o))
+	}
+	raw, err := yaml.Marshal(list)
+	if err == nil {
+		_, err = out.Write(raw)
+	}
+	return err
 }
 
 func printManifest(out io.Writer, m snapshot.Manifest) {
