@@ -17,6 +17,7 @@ type backupOptions struct {
 	output  string
 	json    bool
 	rewrite bool
+	sign    string
 }
 
 func newBackup() *cobra.Command {
@@ -32,6 +33,7 @@ func newBackup() *cobra.Command {
 	o.vaultFlag(c)
 	c.Flags().StringVarP(&o.output, "output", "o", "", "the file to write; it must not exist")
 	c.Flags().BoolVar(&o.rewrite, "rewrite", false, "write every chunk, also those that the vault has: mends a damaged vault")
+	c.Flags().StringVar(&o.sign, "sign", "", "sign the file with this Ed25519 key (PEM), into FILE.sig")
 	c.Flags().BoolVar(&o.json, "json", false, "print the manifest's head as JSON")
 	return c
 }
@@ -53,6 +55,9 @@ func runBackup(ctx context.Context, out io.Writer, service string, o backupOptio
 		if o.vault == "" {
 			return usageError{errors.New("say where to: a file with --output, or a vault with --vault")}
 		}
+		if o.sign != "" {
+			return usageError{errors.New("--sign is for files; in a vault every blob is sealed with the vault's key")}
+		}
 		return backupToVault(ctx, out, service, o)
 	}
 	to, err := o.openRecipients()
@@ -69,6 +74,11 @@ func runBackup(ctx context.Context, out io.Writer, service string, o backupOptio
 		return err
 	}); err != nil {
 		return err
+	}
+	if o.sign != "" {
+		if err := signFile(ctx, o.output, o.sign); err != nil {
+			return err
+		}
 	}
 	if o.json {
 		m.Files = nil

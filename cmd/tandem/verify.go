@@ -19,6 +19,7 @@ type verifyOptions struct {
 	restore, json     bool
 	requests, against string
 	sample            int
+	signedBy          []string
 	all               bool
 }
 
@@ -40,6 +41,7 @@ func newVerify() *cobra.Command {
 	o.passphraseFlag(c)
 	f := c.Flags()
 	f.BoolVar(&o.restore, "restore", false, "restore into a scratch service and compare")
+	f.StringArrayVar(&o.signedBy, "signed-by", nil, "demand that the file's signature, FILE.sig, is by this Ed25519 public key (PEM; again for more)")
 	f.IntVar(&o.sample, "sample", 0, "of a vault: verify so many older snapshots of each service too")
 	f.BoolVar(&o.all, "all", false, "of a vault: verify every snapshot")
 	f.StringVar(&o.requests, "requests", "", "replay the requests of this .http file (with --restore)")
@@ -63,6 +65,9 @@ func runVerify(ctx context.Context, in io.Reader, out io.Writer, file string, o 
 	}
 	requests, err := o.readRequests()
 	if err != nil {
+		return err
+	}
+	if err := checkSigned(ctx, file, o.signedBy); err != nil {
 		return err
 	}
 	if file != "-" {
