@@ -63,6 +63,8 @@ func (s *Server) asked(call func() error) error {
 
 // Get implements policy.Cache.
 func (s *Server) Get(ctx context.Context, key string) (value []byte, ok bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
+	defer cancel()
 	err = s.asked(func() error {
 		value, err = s.client.Get(ctx, s.prefix+"c:"+key).Bytes()
 		return err
@@ -78,10 +80,14 @@ func (s *Server) Set(ctx context.Context, key string, value []byte, ttl time.Dur
 	if ttl < time.Millisecond {
 		return nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
+	defer cancel()
 	return s.asked(func() error { return s.client.Set(ctx, s.prefix+"c:"+key, value, ttl).Err() })
 }
 
 // Delete implements policy.Cache.
 func (s *Server) Delete(ctx context.Context, key string) error {
+	ctx, cancel := context.WithTimeout(ctx, 2*callTimeout)
+	defer cancel()
 	return s.asked(func() error { return s.client.Del(ctx, s.prefix+"c:"+key).Err() })
 }
