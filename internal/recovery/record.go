@@ -25,27 +25,28 @@ const (
 
 // Record is the history of one run. It holds no secret.
 type Record struct {
-	ID        string         `json:"id"`
-	Kind      string         `json:"kind"` // failover, switchover, failback, rejoin, drill, full drill, backup, sync
-	Status    Status         `json:"status"`
-	By        string         `json:"by,omitempty"` // empty: the health of the services, or a schedule
-	To        string         `json:"to,omitempty"` // the member it is about
-	Reason    string         `json:"reason,omitempty"`
-	Started   time.Time      `json:"started"`
-	Ended     time.Time      `json:"ended,omitzero"`
-	Millis    int64          `json:"durationMillis,omitempty"` // by the clock of one leader
-	Epoch     tandem.Epoch   `json:"epoch,omitempty"`          // that it gave out
-	Loss      string         `json:"loss,omitempty"`
-	Unfenced  bool           `json:"unfenced,omitempty"`
-	Approvers []string       `json:"approvers,omitempty"`
-	Override  string         `json:"override,omitempty"` // who, and what was accepted
-	Kept      string         `json:"kept,omitempty"`     // the snapshot that has the orphaned writes
-	Orphans   uint32         `json:"orphans,omitempty"`
-	Conflicts int            `json:"conflicts,omitempty"`
-	Backup    string         `json:"backup,omitempty"` // of a backup or sync: its name in the vault
-	Stamp     failover.Stamp `json:"stamp,omitzero"`   // of a sync: the source's clock before it was read
-	Steps     []StepRecord   `json:"steps"`
-	Evidence  uint64         `json:"evidence,omitempty"` // number of the sealed report
+	ID        string            `json:"id"`
+	Kind      string            `json:"kind"` // failover, switchover, failback, rejoin, drill, full drill, backup, sync
+	Status    Status            `json:"status"`
+	By        string            `json:"by,omitempty"` // empty: the health of the services, or a schedule
+	To        string            `json:"to,omitempty"` // the member it is about
+	Reason    string            `json:"reason,omitempty"`
+	Started   time.Time         `json:"started"`
+	Ended     time.Time         `json:"ended,omitzero"`
+	Millis    int64             `json:"durationMillis,omitempty"` // by the clock of one leader
+	Epoch     tandem.Epoch      `json:"epoch,omitempty"`          // that it gave out
+	Loss      string            `json:"loss,omitempty"`
+	Unfenced  bool              `json:"unfenced,omitempty"`
+	Approvers []string          `json:"approvers,omitempty"`
+	Override  string            `json:"override,omitempty"` // who, and what was accepted
+	Kept      string            `json:"kept,omitempty"`     // the snapshot that has the orphaned writes
+	Orphans   uint32            `json:"orphans,omitempty"`
+	Conflicts int               `json:"conflicts,omitempty"`
+	Backup    string            `json:"backup,omitempty"` // of a backup or sync: its name in the vault
+	Stamp     failover.Stamp    `json:"stamp,omitzero"`   // of a sync: the source's clock before it was read
+	Steps     []StepRecord      `json:"steps"`
+	Evidence  uint64            `json:"evidence,omitempty"` // number of the sealed report
+	Moments   []failover.Moment `json:"moments,omitempty"`  // of the timeline, on clocks that compare
 	began     failover.Tick
 	term      uint64
 }
@@ -127,6 +128,10 @@ func (r *runner) history(b *batch, q question, before failover.State, actions []
 			rec = &Record{ID: coreRunID(f.Run), Kind: f.Of.String(), Status: Running, By: f.By, To: r.member(f.Service), Started: b.now, Unfenced: f.Unfenced, began: f.At, term: f.Term}
 		case rec != nil && (f.Run > 0 || f.Kind == failover.GaveUp || f.Kind == failover.Ended):
 			rec.fact(f, b.now)
+			if f.Kind == failover.Given && before.Standby.Known && before.Tenure.Given {
+				clock := r.member(before.Holder)
+				rec.Moments = append(rec.Moments, failover.Moment{Mark: failover.Applied, Clock: clock, At: before.Standby.Source}, failover.Moment{Mark: failover.RightEnds, Clock: clock, At: before.Tenure.End})
+			}
 		}
 	}
 	if rec == nil {

@@ -52,7 +52,7 @@ type runner struct {
 	leaving  bool
 	moving   context.CancelFunc // the profile is being pointed
 	members  [2]*announcer
-	jobs     map[string]context.CancelFunc
+	jobs     map[string]context.CancelCauseFunc
 	next     map[string]time.Time // by schedule
 }
 
@@ -72,6 +72,7 @@ type question struct {
 	over   *failover.ActionID // the task that has ended
 	change func(*batch) error // a change of the group's own documents, in the same commit; nil: none
 	answer chan<- reply
+	do     func() // done in the loop instead of an event; nil: none
 }
 
 type reply struct {
@@ -83,7 +84,7 @@ type reply struct {
 func newRunner(c *Controller, place string, g groupDoc, end context.CancelFunc) *runner {
 	r := &runner{c: c, place: place, end: end, in: make(chan question), news: make(chan groupDoc, 1), group: g,
 		tasks: map[failover.ActionID]context.CancelFunc{}, watching: map[failover.Service]context.CancelFunc{},
-		jobs: map[string]context.CancelFunc{}, next: map[string]time.Time{}}
+		jobs: map[string]context.CancelCauseFunc{}, next: map[string]time.Time{}}
 	r.notify = newNotifier(c, place)
 	return r
 }
@@ -171,6 +172,11 @@ func (r *runner) run(ctx context.Context) {
 		case g := <-r.news:
 			r.reconfigure(g)
 		case q := <-r.in:
+			if q.do != nil {
+				q.do()
+				q.answer <- reply{state: r.doc.State}
+				break
+			}
 			a, err := r.step(q)
 			q.answer <- reply{r.doc.State, a, err}
 		case <-r.c.Clock.After(tickEvery):
