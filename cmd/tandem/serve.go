@@ -18,28 +18,25 @@ import (
 
 func newServe() *cobra.Command {
 	var config string
-	c := &cobra.Command{Use: "serve --config FILE", Short: "Run a node", Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
-		return runServe(c.Context(), config)
-	}}
-	c.Flags().StringVar(&config, "config", "", "the node's configuration, a JSON file")
+	c := &cobra.Command{Use: "serve --config FILE", Short: "Run a node",
+		Long: "Runs a node until it is told to end: the gateways and the management plane of its region and, where its configuration has the section home, the\n" +
+			"control plane: alone, or with the section control as one of several members. 'tandem config check' reads a file without running it.",
+		Args: cobra.NoArgs, RunE: func(c *cobra.Command, _ []string) error {
+			return runServe(c.Context(), config)
+		}}
+	c.Flags().StringVar(&config, "config", "", "the node's configuration, a YAML or JSON file")
 	_ = c.MarkFlagRequired("config") // the flag is there
 	return c
 }
 
 func runServe(ctx context.Context, config string) error {
-	raw, err := os.ReadFile(config)
+	nc, err := readConfig(config)
 	if err != nil {
 		return err
 	}
-	var nc node.Config
-	if err := json.Unmarshal(raw, &nc); err != nil {
-		return usageError{fmt.Errorf("read configuration %s: %w", config, err)}
-	}
-	nc.Clock = tandem.SystemClock{}
-	nc.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
 	n, err := node.New(nc)
 	if err != nil {
-		return err
+		return usageError{err}
 	}
 	ctx, stop := untilParentEnds(ctx)
 	defer stop()
@@ -51,6 +48,21 @@ func runServe(ctx context.Context, config string) error {
 	}
 	<-ctx.Done()
 	return n.Stop()
+}
+
+// readConfig reads a node's configuration, with what the environment says of it.
+func readConfig(file string) (node.Config, error) {
+	raw, err := os.ReadFile(file)
+	if err != nil {
+		return node.Config{}, err
+	}
+	nc, err := node.ReadConfig(file, raw, os.Environ())
+	if err != nil {
+		return nc, usageError{err}
+	}
+	nc.Clock = tandem.SystemClock{}
+	nc.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
+	return nc, nil
 }
 
 // readyFD names the file descriptor on which a parent wants to hear that this process is ready.

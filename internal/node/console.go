@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/base64"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"net/netip"
@@ -33,29 +32,20 @@ type regionReport struct {
 	Activity []arm.AuditRecord `json:"activity"`
 }
 
-// startConsole serves the console, at the home alone: it needs the directory and the traffic service. plane is the front
-// door of the management plane.
-func (n *Node) startConsole(plane http.Handler, authority http.Handler) error {
+// attachConsole puts the console behind its listener, on nodes that serve the control plane: it needs the directory and the
+// traffic service. plane is the front door of the management plane.
+func (n *Node) attachConsole(plane http.Handler, authority http.Handler) error {
 	identities, _, err := n.backupKeys()
 	if err != nil {
 		return err
 	}
 	c, err := console.New(console.Config{Clock: n.Clock, Log: n.Log, TenantID: n.Home.TenantID, SubscriptionID: n.Home.SubscriptionID, Authority: authority, ARM: plane,
-		Authoriser: n.authoriser(), Sealer: n.master, Deployment: deployment{n, &http.Client{Transport: n.outbound, Timeout: askRegionWithin}}, Identities: identities})
+		Authoriser: n.controlPlane().directory, Sealer: n.master, Deployment: deployment{n, &http.Client{Transport: n.outbound, Timeout: askRegionWithin}}, Identities: identities})
 	if err != nil {
 		return err
 	}
-	l, err := n.listen(n.Ports.Console)
-	if err != nil {
-		return err
-	}
-	config, err := n.serverTLS("console")
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	n.addresses.Console = "https://" + l.Addr().String()
-	n.serve(l, config, c)
-	n.closers = append(n.closers, c.Close) // before the listener, which waits for streams
+	n.onStop(c.Close) // before the listener, which waits for streams
+	n.fronts.console.set(c)
 	return nil
 }
 
@@ -140,9 +130,10 @@ func (d deployment) Answer(relativeName string, client netip.Addr) ([]nameserver
 
 // PrincipalName implements console.Deployment.
 func (d deployment) PrincipalName(objectID string) string {
-	for _, p := range d.n.directory.Snapshot().Principals {
+	directory := d.n.controlPlane().directory
+	for _, p := range directory.Snapshot().Principals {
 		if strings.EqualFold(p.ID, objectID) {
-			if app, ok := d.n.directory.Application(p.AppID); ok {
+			if app, ok := directory.Application(p.AppID); ok {
 				return app.DisplayName
 			}
 		}
@@ -152,7 +143,7 @@ func (d deployment) PrincipalName(objectID string) string {
 
 // Container implements console.Deployment.
 func (d deployment) Container(ctx context.Context, account, container string) (vault.Vault, error) {
-	keys, ok := d.n.resources.Keys(account)
+	keys, ok := d.n.controlPlane().resources.Keys(account)
 	if !ok || len(keys) == 0 {
 		return nil, &tandem.Error{Op: "open storage account", Subject: account, Kind: tandem.NotFound, Remedy: "name a storage account of this deployment"}
 	}

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"tandem"
-	"tandem/internal/arm"
 	"tandem/internal/identity"
 )
 
@@ -23,8 +22,13 @@ const directoryWait = 20 * time.Second
 // errNews ends a watch that has what it waited for.
 var errNews = errors.New("there is news")
 
-// serveDirectory is the home's side.
+// serveDirectory is the control plane's side.
 func (n *Node) serveDirectory(w http.ResponseWriter, r *http.Request) {
+	p := n.controlPlane()
+	if p == nil || !n.shared.hasLeader() { // who asks finds another member that knows what is new
+		http.Error(w, "this node does not serve the control plane now", http.StatusServiceUnavailable)
+		return
+	}
 	after, err := strconv.ParseInt(r.URL.Query().Get("after"), 10, 64)
 	if err != nil {
 		http.Error(w, "after must be a revision", http.StatusBadRequest)
@@ -33,7 +37,7 @@ func (n *Node) serveDirectory(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), directoryWait)
 	defer cancel()
 	var s identity.Snapshot
-	err = n.directory.WatchSnapshots(ctx, func(next identity.Snapshot) error {
+	err = p.directory.WatchSnapshots(ctx, func(next identity.Snapshot) error {
 		if s = next; s.Revision > tandem.Revision(after) {
 			return errNews
 		}
@@ -62,12 +66,22 @@ func (n *Node) openReplica() error {
 	return err
 }
 
-// followDirectory keeps the copy of the home's directory up to date until ctx ends.
-func (n *Node) followDirectory(ctx context.Context, client *http.Client, home Peer) {
+// homeAt gives the control members in turn, from the one that answered last.
+func (n *Node) homeAt(i int) Peer {
+	homes := n.homes()
+	return homes[(int(n.homeNow.Load())+i)%len(homes)]
+}
+
+// followDirectory keeps the copy of the directory up to date from any control member that answers, until ctx ends.
+func (n *Node) followDirectory(ctx context.Context) {
+	client := &http.Client{Transport: n.outbound, Timeout: directoryWait + peerWithin}
 	wait := 20 * time.Millisecond
 	for ctx.Err() == nil {
-		s, err := n.fetchDirectory(ctx, client, home)
+		s, err := n.fetchDirectory(ctx, client, n.homeAt(0))
 		if err != nil {
+			if homes := int32(len(n.homes())); homes > 1 {
+				n.homeNow.Store((n.homeNow.Load() + 1) % homes)
+			}
 			_ = n.Clock.Sleep(ctx, wait) // ended by ctx, which the loop looks at
 			wait = min(2*wait, time.Second)
 			continue
@@ -76,16 +90,31 @@ func (n *Node) followDirectory(ctx context.Context, client *http.Client, home Pe
 		if s == nil {
 			continue
 		}
-		if err := n.replica.Update(*s); err != nil {
-			n.Log.Error("the home's directory cannot be used; this region decides by the copy it has", "error", err)
+		if n.takeDirectory(*s) != nil {
 			_ = n.Clock.Sleep(ctx, time.Second)
-			continue
-		}
-		n.directoryNews.tell()
-		if err := n.saveDirectory(*s); err != nil {
-			n.Log.Warn("the copy of the directory cannot be kept", "error", err)
 		}
 	}
+}
+
+// takeDirectory makes a snapshot the copy that this node decides by and keeps on disk.
+func (n *Node) takeDirectory(s identity.Snapshot) error {
+	if err := n.replica.Update(s); err != nil {
+		n.Log.Error("the directory cannot be used; this region decides by the copy it has", "error", err)
+		return err
+	}
+	n.directoryNews.tell()
+	if err := n.saveDirectory(s); err != nil {
+		n.Log.Warn("the copy of the directory cannot be kept", "error", err)
+	}
+	return nil
+}
+
+// keepDirectory keeps a control member's own copy, from which its region starts when the control plane is dead (law 8).
+func (n *Node) keepDirectory(ctx context.Context, d *identity.Directory) {
+	_ = d.WatchSnapshots(ctx, func(s identity.Snapshot) error { // it ends with ctx alone
+		_ = n.takeDirectory(s) // it was told
+		return nil
+	})
 }
 
 func (n *Node) fetchDirectory(ctx context.Context, client *http.Client, home Peer) (*identity.Snapshot, error) {
@@ -125,12 +154,21 @@ func (n *Node) saveDirectory(s identity.Snapshot) error {
 // on: a role that was just assigned counts at once.
 func (n *Node) awaitDirectory(r *http.Request) {
 	want, err := strconv.ParseInt(r.Header.Get(directoryHeader), 10, 64)
-	if err != nil || n.replica == nil {
+	if err != nil {
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), 2*time.Second)
 	defer cancel()
-	for {
+	if p := n.controlPlane(); p != nil {
+		_ = p.directory.WatchSnapshots(ctx, func(s identity.Snapshot) error { // whatever ends the wait, the call goes on
+			if s.Revision >= tandem.Revision(want) {
+				return errNews
+			}
+			return nil
+		})
+		return
+	}
+	for n.replica != nil {
 		news := n.directoryNews.wait()
 		if n.replica.Snapshot().Revision >= tandem.Revision(want) {
 			return
@@ -141,12 +179,4 @@ func (n *Node) awaitDirectory(r *http.Request) {
 			return
 		}
 	}
-}
-
-// authoriser decides over calls: by the directory itself at the home, by its copy elsewhere.
-func (n *Node) authoriser() arm.Authoriser {
-	if n.directory != nil {
-		return n.directory
-	}
-	return n.replica
 }

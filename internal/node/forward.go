@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httputil"
 	"net/url"
+	"slices"
 	"strings"
 
 	"tandem"
@@ -21,25 +22,20 @@ const forwardedHeader = "X-Tandem-Forwarded"
 // counts at once in other regions.
 const directoryHeader = "X-Tandem-Directory"
 
-// placement sends ARM calls to where they are served: what belongs to a service to the service's region, everything else
-// to the home.
+// placement is the management plane of the home or of a control member: it sends what belongs to a service to the service's
+// region, and serves everything else itself.
 type placement struct {
 	n     *Node
 	local http.Handler
-	to    map[tandem.Region]http.Handler
-	home  tandem.Region
+	to    map[tandem.Region]http.Handler // regions with services, but for this one
 }
 
 func (n *Node) newPlacement(local http.Handler, transport http.RoundTripper) *placement {
-	p := &placement{n: n, local: local, to: map[tandem.Region]http.Handler{}, home: n.Region}
+	p := &placement{n: n, local: local, to: map[tandem.Region]http.Handler{}}
 	for _, peer := range n.Peers {
-		p.to[peer.Region] = n.proxy(peer, transport)
-		if peer.Home {
-			p.home = peer.Region
+		if !peer.Witness {
+			p.to[peer.Region] = n.proxy(peer, transport)
 		}
-	}
-	if n.resources != nil {
-		n.resources.Serve(p) // templates are deployed through the whole plane, into every region
 	}
 	return p
 }
@@ -52,8 +48,9 @@ func (n *Node) proxy(peer Peer, transport http.RoundTripper) http.Handler {
 			r.SetURL(target)
 			r.Out.Host = r.In.Host // links in answers name the endpoint that the client used
 			r.Out.Header.Set(forwardedHeader, string(n.Region))
-			if n.directory != nil {
-				r.Out.Header.Set(directoryHeader, formatRevision(n.directory.Snapshot().Revision))
+			r.Out.Header.Del(relayHeader)
+			if p := n.controlPlane(); p != nil {
+				r.Out.Header.Set(directoryHeader, formatRevision(p.directory.Changed()))
 			}
 		},
 		ErrorHandler: func(w http.ResponseWriter, _ *http.Request, e error) {
@@ -71,54 +68,84 @@ func (p *placement) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		p.local.ServeHTTP(w, r)
 		return
 	}
-	if p.n.Home != nil && isServiceList(r) {
+	if isServiceList(r) {
 		p.listServices(w, r)
 		return
 	}
-	if what := anywhere(r.URL.Path); p.n.Home != nil && what != "" {
+	if what := anywhere(r.URL.Path); what != "" {
 		p.askAll(what, w, r)
 		return
 	}
-	region, record := p.region(r)
+	id := serviceOf(r.URL.Path)
+	if id == "" {
+		p.local.ServeHTTP(w, r)
+		return
+	}
+	region, err := p.region(r, id)
+	if err == nil && p.to[region] != nil {
+		err = p.n.checkGroup(r)
+	}
+	if err != nil {
+		writeError(w, arm.AsError(err))
+		return
+	}
+	if isService(r.URL.Path) && r.Method != http.MethodGet && r.Method != http.MethodHead {
+		w = &recorder{ResponseWriter: w, placed: func() { p.changed(r, id, region) }}
+	}
 	if h := p.to[region]; h != nil {
-		if err := p.n.checkGroup(r); err != nil {
-			writeError(w, arm.AsError(err))
-			return
-		}
-		if record != "" {
-			w = &recorder{ResponseWriter: w, placed: func() { p.n.place(r.Context(), record, region) }}
-		}
 		h.ServeHTTP(w, r)
 		return
 	}
 	p.local.ServeHTTP(w, r)
 }
 
-// region tells where a call is served; record is the id of a service that is being created there.
-func (p *placement) region(r *http.Request) (tandem.Region, string) {
-	id := serviceOf(r.URL.Path)
-	if id == "" {
-		return p.home, ""
+// changed notes that a call changed a service: where it is, and that its description is another.
+func (p *placement) changed(r *http.Request, id string, region tandem.Region) {
+	if r.Method == http.MethodPut && (p.to[region] != nil || p.n.Control != nil) {
+		p.n.place(r.Context(), id, region)
 	}
-	if p.n.Home == nil { // not the home: own services here, others by way of the home
-		if p.n.serves(r.Context(), id) {
-			return p.n.Region, ""
+	p.n.seen.ask(region)
+}
+
+// region tells where a call on a service is served, by the service's lower-case id.
+func (p *placement) region(r *http.Request, id string) (tandem.Region, error) {
+	placed, known := p.n.placed(r.Context(), id)
+	if r.Method != http.MethodPut || !isService(r.URL.Path) {
+		if known {
+			return placed, nil
 		}
-		return p.home, ""
+		return p.n.Region, nil
 	}
-	if at, ok := p.n.placed(r.Context(), id); ok && !(r.Method == http.MethodPut && isService(r.URL.Path)) {
-		return at, ""
+	at := locationOf(r)
+	switch {
+	case at == "" && known:
+		return placed, nil
+	case p.n.Control == nil && p.to[at] == nil: // what is nowhere else is the home's
+		at = p.n.Region
+	case p.to[at] == nil && (at != p.n.Region || p.n.Witness):
+		return "", arm.Errorf(http.StatusBadRequest, "LocationNotAvailableForResourceType",
+			"The provided location '%s' is not available for resource type 'Microsoft.ApiManagement/service': no node serves it. List of available regions for the resource type is '%s'.", at, p.regions())
 	}
-	if r.Method == http.MethodPut && isService(r.URL.Path) {
-		at := locationOf(r)
-		if placed, ok := p.n.placed(r.Context(), id); ok && at == "" {
-			at = placed
-		}
-		if p.to[at] != nil {
-			return at, id
-		}
+	if !known && p.n.serves(r.Context(), id) {
+		placed, known = p.n.Region, true
 	}
-	return p.n.Region, ""
+	if known && placed != at {
+		return at, p.n.stillThere(r.Context(), id, placed, at)
+	}
+	return at, nil
+}
+
+// regions lists the regions that can have services.
+func (p *placement) regions() string {
+	var all []string
+	if !p.n.Witness {
+		all = append(all, string(p.n.Region))
+	}
+	for region := range p.to {
+		all = append(all, string(region))
+	}
+	slices.Sort(all)
+	return strings.Join(all, ",")
 }
 
 // locationOf reads the location in the body of a PUT, and leaves the body to be read again.
@@ -153,7 +180,7 @@ func isService(path string) bool {
 	return len(strings.FieldsFunc(path, func(c rune) bool { return c == '/' })) == 8
 }
 
-// recorder notes that a service was created in another region.
+// recorder notes that a service was created or changed.
 type recorder struct {
 	http.ResponseWriter
 	placed func()
@@ -163,6 +190,7 @@ type recorder struct {
 func (r *recorder) WriteHeader(status int) {
 	if status == http.StatusOK || status == http.StatusCreated || status == http.StatusAccepted {
 		r.placed()
+		r.placed = func() {}
 	}
 	r.ResponseWriter.WriteHeader(status)
 }

@@ -5,13 +5,13 @@ import (
 	"errors"
 	"net/http"
 	"net/netip"
+	"net/url"
+	"slices"
 	"time"
 
-	"tandem"
 	"tandem/internal/identity"
 	"tandem/internal/resources"
 	"tandem/internal/traffic"
-	"tandem/internal/vault/blobserver"
 )
 
 // storageAudience is what tokens for storage accounts are for.
@@ -20,101 +20,61 @@ const storageAudience = "https://storage.azure.com"
 // pollEvery is how long clients are told to wait between polls of a long-running operation.
 const pollEvery = 200 * time.Millisecond
 
-// startHome starts what the home serves for all regions: token authority, storage accounts, resource groups and the
-// Traffic Manager with its DNS server.
-func (n *Node) startHome(ctx, run context.Context) error {
+// fronts are what the listeners of a node serve; what is not there yet answers 503.
+type fronts struct{ plane, authority, blob, console swap }
+
+// openFronts opens the listeners of the control plane, so that their addresses are known and their ports are this node's. What
+// they serve comes when it is there.
+func (n *Node) openFronts() error {
 	if n.Home == nil {
 		return nil
 	}
-	if err := n.startAuthority(ctx, run); err != nil {
+	open := func(port int, name string, h http.Handler, at ...*string) error {
+		l, err := n.listen(port)
+		if err != nil {
+			return err
+		}
+		config, err := n.serverTLS(name)
+		if err != nil {
+			return errors.Join(err, l.Close())
+		}
+		for _, a := range at {
+			*a = "https://" + l.Addr().String()
+		}
+		n.serve(l, config, h)
+		return nil
+	}
+	a := &n.addresses
+	if err := open(n.Ports.Authority, "token authority", &n.fronts.authority, &a.Authority, &a.Graph); err != nil {
 		return err
 	}
-	if err := n.startStorage(); err != nil {
-		return err
+	if n.keepsBlobs() {
+		if err := open(n.Ports.Blob, "storage accounts", &n.fronts.blob, &a.Blob); err != nil {
+			return err
+		}
+		if err := n.openBlobs(); err != nil {
+			return err
+		}
 	}
-	r, err := resources.New(resources.Config{Store: n.store, Sealer: n.master, Access: n.directory, Operations: n.operations, Clock: n.Clock, Log: n.Log,
-		Tenants:   func() []resources.Tenant { return tenants(n.directory) },
-		Endpoints: resources.Endpoints{Login: n.addresses.Authority, Graph: n.addresses.Graph, TrafficSuffix: n.Home.Zone},
-		Forget:    n.directory.RemoveAssignments,
-		BlobURL:   func(account string) string { return n.addresses.Blob + "/" + account + "/" },
-		Blobs:     n.blobs})
-	if err != nil {
-		return err
-	}
-	n.resources = r
-	if err := r.EnsureSubscription(ctx, resources.Subscription{ID: n.Home.SubscriptionID, DisplayName: "Tandem", TenantID: n.Home.TenantID}); err != nil {
-		return err
-	}
-	return n.startTraffic(ctx)
+	return open(n.Ports.Console, "console", &n.fronts.console, &a.Console)
 }
 
-func (n *Node) startAuthority(ctx, run context.Context) (err error) {
-	n.directory, err = identity.Open(ctx, identity.Config{AccessConfig: identity.AccessConfig{Clock: n.Clock, Audiences: n.audiences()}, Store: n.store, Sealer: n.master, Log: n.Log})
-	if err != nil {
-		return err
-	}
-	if err := n.directory.EnsureTenant(ctx, identity.Tenant{ID: n.Home.TenantID, DisplayName: "Tandem"}); err != nil {
-		return err
-	}
-	if err := n.firstPrincipals(ctx); err != nil {
-		return err
-	}
-	n.running.Go(func() {
-		if err := n.directory.Run(run); err != nil {
-			n.Log.Error("the directory follows its store no more", "error", err)
-		}
-	})
-	l, err := n.listen(n.Ports.Authority)
-	if err != nil {
-		return err
-	}
-	config, err := n.serverTLS("token authority")
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	n.addresses.Authority = "https://" + l.Addr().String()
-	n.addresses.Graph = n.addresses.Authority
+// serveAuthority puts the token authority and the Graph subset behind their listener.
+func (n *Node) serveAuthority(p *controlPlane) {
 	mux := http.NewServeMux()
-	graph, err := identity.NewGraph(identity.GraphConfig{Directory: n.directory, Clock: n.Clock, Log: n.Log})
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	mux.Handle("/v1.0/", graph)
-	mux.Handle("/beta/", graph)
-	n.authority = identity.NewAuthority(identity.AuthorityConfig{Directory: n.directory, Clock: n.Clock, Log: n.Log,
+	mux.Handle("/v1.0/", p.graph)
+	mux.Handle("/beta/", p.graph)
+	mux.Handle("/", p.authority)
+	n.fronts.authority.set(mux)
+}
+
+// newAuthority makes the token authority and the Graph subset of a directory.
+func (n *Node) newAuthority(d *identity.Directory) (authority, graph http.Handler, err error) {
+	graph, err = identity.NewGraph(identity.GraphConfig{Directory: d, Clock: n.Clock, Log: n.Log, Auditor: &n.activity})
+	authority = identity.NewAuthority(identity.AuthorityConfig{Directory: d, Clock: n.Clock, Log: n.Log,
 		Resources: append(n.audiences(), "https://graph.microsoft.com", storageAudience)})
-	mux.Handle("/", n.authority)
-	n.serve(l, config, mux)
-	return nil
+	return authority, graph, err
 }
-
-// firstPrincipals makes the operator, Owner of everything, and the other principals that exist from the start. Secrets that
-// were made are in Credentials.
-func (n *Node) firstPrincipals(ctx context.Context) error {
-	first, err := n.directory.Bootstrap(ctx, identity.BootstrapOptions{Tenant: identity.Tenant{ID: n.Home.TenantID, DisplayName: "Tandem"}, Principal: n.Home.Operator})
-	if err != nil {
-		return err
-	}
-	n.credentials = map[string]identity.Credentials{n.Home.Operator: first}
-	for _, name := range n.Home.Principals {
-		if n.credentials[name], err = n.directory.EnsureServicePrincipal(ctx, n.Home.TenantID, name); err != nil {
-			return err
-		}
-	}
-	for name, c := range n.credentials {
-		if !n.Home.NewSecrets || c.ClientSecret != "" {
-			continue
-		}
-		if c.ClientSecret, _, err = n.directory.AddSecret(ctx, c.ClientID, "renewed", 0); err != nil {
-			return err
-		}
-		n.credentials[name] = c
-	}
-	return nil
-}
-
-// Credentials are those of the first principals, by display name; a secret only where it was made at this start.
-func (n *Node) Credentials() map[string]identity.Credentials { return n.credentials }
 
 func tenants(d *identity.Directory) []resources.Tenant {
 	var out []resources.Tenant
@@ -124,51 +84,15 @@ func tenants(d *identity.Directory) []resources.Tenant {
 	return out
 }
 
-func (n *Node) startStorage() error {
-	b, err := blobserver.New(blobserver.Config{Dir: n.path("blobs"), Clock: n.Clock, Keys: func(account string) ([][]byte, bool) {
-		if n.resources == nil {
-			return nil, false
-		}
-		return n.resources.Keys(account)
-	}, Bearer: n.blobAccess, Authority: n.addresses.Authority})
-	if err != nil {
-		return err
-	}
-	n.blobs = b
-	n.closers = append(n.closers, b.Close)
-	l, err := n.listen(n.Ports.Blob)
-	if err != nil {
-		return err
-	}
-	config, err := n.serverTLS("storage accounts")
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	n.addresses.Blob = "https://" + l.Addr().String()
-	n.serve(l, config, b)
-	return nil
-}
-
-// blobAccess decides over a bearer token at the blob endpoint, as Azure does by data roles.
-func (n *Node) blobAccess(ctx context.Context, token string, a blobserver.Access) error {
-	_, p, err := n.directory.Verify(token, []string{storageAudience})
-	if err != nil {
-		return err
-	}
-	scope, ok := n.resources.AccountID(ctx, a.Account)
-	if !ok {
-		return &tandem.Error{Op: "open storage account", Subject: a.Account, Kind: tandem.NotFound}
-	}
-	return n.directory.AuthoriseData(ctx, p, a.Action, scope)
-}
-
+// startTraffic starts probing and the DNS server. They begin from the last state on disk and follow the shared store's
+// profiles as soon as that answers.
 func (n *Node) startTraffic(ctx context.Context) error {
 	ip, err := netip.ParseAddr(n.Address)
 	if err != nil {
 		return err
 	}
-	s, err := traffic.New(traffic.Config{Store: n.store, Clock: n.Clock, Log: n.Log, Dir: n.path("traffic"), Zone: n.Home.Zone, Listen: netip.AddrPortFrom(ip, uint16(n.Ports.Traffic)).String(),
-		NameServers: []string{"ns1." + n.Home.Zone}, Addresses: []netip.Addr{ip}, Region: string(n.Region)})
+	s, err := traffic.New(traffic.Config{Store: n.shared, Clock: n.Clock, Log: n.Log, Dir: n.path("traffic"), Zone: n.Home.Zone, Listen: netip.AddrPortFrom(ip, uint16(n.Ports.Traffic)).String(),
+		NameServers: []string{"ns1." + n.Home.Zone}, Addresses: n.nameServers(ip), Region: string(n.Region)})
 	if err != nil {
 		return err
 	}
@@ -176,7 +100,22 @@ func (n *Node) startTraffic(ctx context.Context) error {
 		return err
 	}
 	n.traffic = s
-	n.closers = append(n.closers, s.Stop)
+	n.onStop(s.Stop)
 	n.addresses.DNS = s.Addr().String()
 	return nil
+}
+
+// nameServers are the addresses at which the zone is answered: this node's and those of the other control members, in the same
+// order everywhere.
+func (n *Node) nameServers(own netip.Addr) []netip.Addr {
+	out := []netip.Addr{own}
+	for _, p := range n.homes() {
+		if u, err := url.Parse(p.ARM); err == nil {
+			if ip, err := netip.ParseAddr(u.Hostname()); err == nil {
+				out = append(out, ip)
+			}
+		}
+	}
+	slices.SortFunc(out, netip.Addr.Compare)
+	return slices.Compact(out)
 }

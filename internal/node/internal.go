@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"net/url"
 
@@ -15,8 +14,9 @@ import (
 
 // Calls between nodes, over mutual TLS with the deployment's own authority. They carry no secrets.
 const (
-	directoryPath = "/tandem/v1/directory" // of the home: its directory, as soon as it is newer than ?after
+	directoryPath = "/tandem/v1/directory" // of the control plane: its directory, as soon as it is newer than ?after
 	servicesPath  = "/tandem/v1/services"  // GET: the services in ?subscription and ?group; DELETE: delete those of the group
+	viewsPath     = "/tandem/v1/views"     // all services of the region, as lists show them
 )
 
 // startInternal serves the calls of other nodes.
@@ -31,13 +31,20 @@ func (n *Node) startInternal() error {
 	}
 	n.addresses.Internal = "https://" + l.Addr().String()
 	mux := http.NewServeMux()
-	if n.directory != nil {
-		mux.HandleFunc("GET "+directoryPath, n.serveDirectory)
-	}
+	mux.HandleFunc("GET "+directoryPath, n.serveDirectory)
+	mux.HandleFunc("GET "+accountPath+"{account}", n.serveAccount)
+	mux.HandleFunc("GET "+containersPath+"/{account}", n.serveContainers)
+	mux.HandleFunc("PUT "+containersPath+"/{account}/{container}", n.serveContainers)
+	mux.HandleFunc("DELETE "+containersPath+"/{account}/{container}", n.serveContainers)
+	mux.HandleFunc("GET "+membersPath, n.serveMembers)
+	mux.HandleFunc("POST "+membersPath, n.serveMembers)
+	mux.HandleFunc("DELETE "+membersPath+"/{id}", n.serveMembers)
+	mux.HandleFunc("GET "+viewsPath, n.serveViews)
 	mux.HandleFunc("GET "+metricsPath, n.serveMetrics)
 	mux.HandleFunc("GET "+gatewayPath+"{service}", n.serveGatewayDetail)
 	mux.HandleFunc("GET "+servicesPath, n.serveServices)
 	mux.HandleFunc("GET "+regionPath, n.serveRegion)
+	mux.HandleFunc("GET "+auditPath, n.serveAudit)
 	mux.HandleFunc("DELETE "+servicesPath, n.serveDeleteGroup)
 	n.serve(l, config, mux)
 	return nil
@@ -84,11 +91,10 @@ func (n *Node) deleteOwn(ctx context.Context, subscription, group string) error 
 	return nil
 }
 
-// regionContents are the API Management services of all regions, for the home's lists and for the deletion of groups.
+// regionContents are the API Management services of all regions, for the control plane's lists and for the deletion of groups.
 type regionContents struct {
 	*apim.Provider
-	n      *Node
-	client *http.Client
+	n *Node
 }
 
 var _ resources.Contents = regionContents{}
@@ -101,7 +107,10 @@ func (c regionContents) ListResources(ctx context.Context, subscription, group s
 	}
 	for _, p := range c.n.Peers {
 		var some []resources.Listed
-		if err := c.call(ctx, http.MethodGet, p, subscription, group, &some); err != nil {
+		if p.Witness {
+			continue
+		}
+		if err := c.n.callPeer(ctx, http.MethodGet, p.Internal+servicesPath+"?"+groupQuery(subscription, group), nil, &some); err != nil {
 			c.n.Log.Warn("a region does not answer; its services are not in this list of resources", "region", p.Region, "error", err)
 			continue
 		}
@@ -116,29 +125,16 @@ func (c regionContents) DeleteGroup(ctx context.Context, subscription, group str
 		return err
 	}
 	for _, p := range c.n.Peers {
-		if err := c.call(ctx, http.MethodDelete, p, subscription, group, nil); err != nil {
+		if p.Witness {
+			continue
+		}
+		if err := c.n.callPeer(ctx, http.MethodDelete, p.Internal+servicesPath+"?"+groupQuery(subscription, group), nil, nil); err != nil {
 			return &tandem.Error{Op: "delete services of group " + group, Subject: "in " + string(p.Region), Kind: tandem.Unavailable, Err: err, Remedy: "bring the region back, then delete the group again"}
 		}
 	}
 	return nil
 }
 
-func (c regionContents) call(ctx context.Context, method string, p Peer, subscription, group string, into any) error {
-	query := url.Values{"subscription": {subscription}, "group": {group}}
-	req, err := http.NewRequestWithContext(ctx, method, p.Internal+servicesPath+"?"+query.Encode(), nil)
-	if err != nil {
-		return err
-	}
-	resp, err := c.client.Do(req)
-	if err != nil {
-		return err
-	}
-	defer resp.Body.Close() //nolint:errcheck // it was read
-	if resp.StatusCode >= 300 {
-		return fmt.Errorf("the region answered %s", resp.Status)
-	}
-	if into == nil {
-		return nil
-	}
-	return json.NewDecoder(resp.Body).Decode(into)
+func groupQuery(subscription, group string) string {
+	return url.Values{"subscription": {subscription}, "group": {group}}.Encode()
 }

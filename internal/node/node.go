@@ -6,8 +6,9 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"slices"
 	"sync"
-	"time"
+	"sync/atomic"
 
 	"filippo.io/age"
 
@@ -19,7 +20,6 @@ import (
 	"tandem/internal/keys"
 	"tandem/internal/policy"
 	"tandem/internal/replica"
-	"tandem/internal/resources"
 	"tandem/internal/store"
 	"tandem/internal/store/etcd"
 	"tandem/internal/traffic"
@@ -32,31 +32,39 @@ type Node struct {
 	ca         *keys.CA
 	master     *keys.Master
 	store      store.Store
-	operations *arm.Operations
+	operations *arm.Operations // of the region's services
 	plane      net.Listener    // of the management plane
 	outbound   *http.Transport // to other nodes and to storage accounts
 	apim       *apim.Provider
+	native     arm.Provider
 	gateways   *gateways
 	cache      policy.Cache
-	counters   *policy.MemoryCounters
 	activity   activity
+	fronts     fronts
 
-	// of the home
-	directory   *identity.Directory
-	credentials map[string]identity.Credentials
-	resources   *resources.Resources
-	traffic     *traffic.Service
-	blobs       *blobserver.Server
-	authority   http.Handler
+	// of the control plane
+	shared           *sharedStore
+	sharedOpen       chan struct{} // closed when shared is open, on one of several members
+	attached         chan struct{} // closed when the control plane serves
+	sharedOperations *arm.Operations
+	control          atomic.Pointer[controlPlane]
+	traffic          *traffic.Service
+	blobs            *blobserver.Server
+	seen             poke // asks for a look at the services of other regions
+	credentialsLock  sync.Mutex
+	credentials      map[string]identity.Credentials
 
-	// of the others
+	// of all but the single home
 	replica       *identity.Replica
 	directoryNews news
+	homeNow       atomic.Int32 // the control member that answered last, among homes
 
-	addresses Addresses
-	running   sync.WaitGroup
-	stop      context.CancelFunc
-	closers   []func() error // in the order of their making; closed from the last
+	addresses  Addresses
+	background sync.WaitGroup // may add to running and closers until the node stops
+	running    sync.WaitGroup
+	stop       context.CancelFunc
+	closing    sync.Mutex
+	closers    []func() error // in the order of their making; closed from the last
 }
 
 // Addresses are where a started node answers; empty where it does not.
@@ -75,10 +83,12 @@ func New(c Config) (*Node, error) {
 	if err := c.check(); err != nil {
 		return nil, err
 	}
-	return &Node{Config: c}, nil
+	return &Node{Config: c, sharedOpen: make(chan struct{}), attached: make(chan struct{}), seen: newPoke()}, nil
 }
 
-// Start brings the node up; when it returns the node serves. On an error everything is stopped again.
+// Start brings the node up; when it returns the node serves its region, and a single home the control plane too. One of
+// several control members goes on to that in the background, since it takes a quorum of them: see AwaitControl. On an error
+// everything is stopped again.
 func (n *Node) Start(ctx context.Context) (err error) {
 	run, stop := context.WithCancel(context.WithoutCancel(ctx))
 	n.stop = stop
@@ -93,24 +103,41 @@ func (n *Node) Start(ctx context.Context) (err error) {
 	if err := n.openStore(ctx); err != nil {
 		return err
 	}
+	if err := n.openOutbound(); err != nil {
+		return err
+	}
+	closeAudit, err := n.openAudit(string(n.Region))
+	if err != nil {
+		return err
+	}
+	n.onStop(closeAudit)
 	if n.plane, err = n.listen(n.Ports.ARM); err != nil { // first, since its address is one of the audiences of tokens
 		return err
 	}
-	n.closers = append(n.closers, func() error { return ignoreClosed(n.plane.Close()) }) // where it is never served
+	n.onStop(func() error { return ignoreClosed(n.plane.Close()) }) // where it is never served
 	n.addresses.ARM = "https://" + n.plane.Addr().String()
-	n.cache, n.counters = policy.NewMemoryCache(n.Clock, cacheSize), policy.NewMemoryCounters(n.Clock)
-	n.operations = arm.NewOperations(arm.OperationsConfig{Store: resources.OperationStore(n.store, "operations/"), Clock: n.Clock, Log: n.Log, Runner: string(n.Region), Region: string(n.Region), RetryAfter: pollEvery})
-	n.closers = append(n.closers, func() error { n.operations.Close(); return nil })
+	if err := n.openFronts(); err != nil {
+		return err
+	}
+	n.cache = policy.NewMemoryCache(n.Clock, cacheSize)
+	n.operations = n.newOperations(n.store, string(n.Region))
 	n.gateways = &gateways{n: n, by: map[string]*running{}}
 	n.apim = apim.New(apim.Config{Store: n.store, Sealer: n.master, Clock: n.Clock, Log: n.Log, Region: n.Region, Operations: n.operations, URLs: n.serviceURLs, Policies: policyChecker{}, Fetch: n.fetch})
-	if err := n.startHome(ctx, run); err != nil {
-		return err
+	if !n.single() {
+		if err := n.openReplica(); err != nil {
+			return err
+		}
 	}
 	if err := n.startInternal(); err != nil {
 		return err
 	}
-	if err := n.startPlane(ctx, run); err != nil {
+	if err := n.startPlane(run); err != nil {
 		return err
+	}
+	if n.Home != nil {
+		if err := n.startControl(ctx, run); err != nil {
+			return err
+		}
 	}
 	if err := n.operations.Recover(ctx); err != nil {
 		return err
@@ -156,20 +183,34 @@ func (n *Node) audiences() []string {
 // cacheSize is the memory of the value and response cache, in bytes.
 const cacheSize = 64 << 20
 
-// Stop ends the node: it drains, stops what runs, and closes the store. It may be called once.
+// Stop ends the node: it drains, stops what runs, and closes the stores. It may be called once.
 func (n *Node) Stop() error {
 	if n.stop != nil {
 		n.stop()
 	}
+	n.background.Wait()
+	n.closing.Lock()
+	closers := n.closers
+	n.closing.Unlock()
 	var errs []error
-	for i := len(n.closers) - 1; i > 0; i-- { // the store is the first and goes when all else ended
-		errs = append(errs, n.closers[i]())
+	for _, closer := range slices.Backward(closers) {
+		errs = append(errs, closer())
 	}
 	n.running.Wait()
-	if len(n.closers) > 0 {
-		errs = append(errs, n.closers[0]())
+	if n.shared != nil && !n.single() {
+		errs = append(errs, n.shared.Close())
+	}
+	if n.store != nil {
+		errs = append(errs, n.store.Close())
 	}
 	return errors.Join(errs...)
+}
+
+// onStop has something called when the node stops, before what was made earlier is.
+func (n *Node) onStop(closer func() error) {
+	n.closing.Lock()
+	defer n.closing.Unlock()
+	n.closers = append(n.closers, closer)
 }
 
 // Addresses are where the node answers, once it is started.
@@ -204,60 +245,68 @@ func (n *Node) openStore(ctx context.Context) error {
 		return err
 	}
 	n.store = s
-	n.closers = append(n.closers, s.Close)
+	n.shared = &sharedStore{}
+	if n.single() {
+		n.shared.Store = s
+	}
 	return nil
 }
 
-// startPlane serves the management plane: the region's own providers, and calls for other regions passed on.
-func (n *Node) startPlane(ctx, run context.Context) error {
+func (n *Node) openOutbound() error {
 	peerTLS, err := n.peerTLS()
 	if err != nil {
 		return err
 	}
 	n.outbound = &http.Transport{TLSClientConfig: peerTLS, MaxIdleConnsPerHost: 64, ForceAttemptHTTP2: true}
-	n.closers = append(n.closers, func() error { n.outbound.CloseIdleConnections(); return nil })
-	if home := n.home(); home != nil {
-		if err := n.openReplica(); err != nil {
-			return err
-		}
-		n.running.Go(func() { n.followDirectory(run, &http.Client{Transport: n.outbound}, *home) })
-	}
+	n.onStop(func() error { n.outbound.CloseIdleConnections(); return nil })
+	return nil
+}
+
+// startPlane serves the management plane of the region: its own services, and all other calls passed on to the control plane,
+// until that is on this node itself.
+func (n *Node) startPlane(run context.Context) error {
 	identities, recipients, err := n.backupKeys()
 	if err != nil {
 		return err
 	}
-	native := replica.NewNative(replica.NativeConfig{APIM: n.apim, Operations: n.operations, Gateways: n.gateways, Clock: n.Clock, Log: n.Log, Region: n.Region,
-		Container: n.container, Recipients: recipients, Identities: identities, Temp: n.path("tmp")})
 	if err := os.MkdirAll(n.path("tmp"), 0o700); err != nil {
 		return err
 	}
-	providers := []arm.Provider{n.apim, native, debugProvider{n}}
-	var scopes arm.ScopeChecker
-	authority := ""
-	if n.Home != nil {
-		workflows, err := n.startWorkflows(run)
-		if err != nil {
-			return err
-		}
-		n.resources.Attach(workflows, regionContents{n.apim, n, &http.Client{Transport: n.outbound, Timeout: 10 * time.Second}}, traffic.NewProvider(traffic.ProviderConfig{Store: n.store, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic}), n.directory.Authorization())
-		providers = append(n.resources.Providers(), native, debugProvider{n})
-		scopes = n.resources
-		authority = n.addresses.Authority + "/" + n.Home.TenantID
-	}
-	server, err := arm.NewServer(arm.ServerConfig{Providers: providers, Authoriser: n.authoriser(), Clock: n.Clock, Log: n.Log, Region: string(n.Region), AuthorizationURI: authority, Scopes: scopes, Auditor: &n.activity})
-	if err != nil {
-		return err
-	}
+	n.native = replica.NewNative(replica.NativeConfig{APIM: n.apim, Operations: n.operations, Gateways: n.gateways, Clock: n.Clock, Log: n.Log, Region: n.Region,
+		Container: n.container, Recipients: recipients, Identities: identities, Temp: n.path("tmp")})
 	config, err := n.serverTLS("management of " + string(n.Region))
 	if err != nil {
 		return err
 	}
-	plane := n.newPlacement(server, n.outbound)
-	n.serve(n.plane, config, plane)
-	if n.Home != nil {
-		return n.startConsole(plane, n.authority)
+	if !n.single() {
+		server, err := arm.NewServer(arm.ServerConfig{Providers: []arm.Provider{n.apim, n.native, debugProvider{n}}, Authoriser: n.replica, Clock: n.Clock, Log: n.Log, Region: string(n.Region), Auditor: &n.activity})
+		if err != nil {
+			return err
+		}
+		n.fronts.plane.set(n.newRelay(server))
 	}
+	if n.Home == nil {
+		n.running.Go(func() { n.followDirectory(run) })
+	}
+	n.serve(n.plane, config, &n.fronts.plane)
 	return nil
+}
+
+// attachPlane makes the management plane of a control member: the region's own providers and those of the control plane.
+func (n *Node) attachPlane(run context.Context, p *controlPlane) (http.Handler, error) {
+	workflows, err := n.newWorkflows()
+	if err != nil {
+		return nil, err
+	}
+	contents := regionContents{n.apim, n}
+	p.resources.Attach(workflows.provider, contents, traffic.NewProvider(traffic.ProviderConfig{Store: n.shared, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic}), p.directory.Authorization(), n.activityLog())
+	server, err := arm.NewServer(arm.ServerConfig{Providers: append(p.resources.Providers(), n.native, debugProvider{n}), Authoriser: p.directory, Clock: n.Clock, Log: n.Log, Region: string(n.Region),
+		AuthorizationURI: n.addresses.Authority + "/" + n.Home.TenantID, Scopes: p.resources, Auditor: &n.activity})
+	if err != nil {
+		return nil, err
+	}
+	n.running.Go(func() { n.whileLeading(run, workflows.run) })
+	return server, nil
 }
 
 func (n *Node) backupKeys() ([]age.Identity, []age.Recipient, error) {

@@ -2,9 +2,9 @@ package node
 
 import (
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net"
 	"net/http"
 	"path/filepath"
@@ -24,8 +24,21 @@ import (
 	"go.uber.org/goleak"
 
 	"tandem"
+	"tandem/internal/identity"
 	"tandem/internal/keys"
 )
+
+// tokenOptions ask for a token for the management plane.
+var tokenOptions = policy.TokenRequestOptions{Scopes: []string{"https://management.azure.com/.default"}}
+
+// codeOf is the error code that Azure's wire carries.
+func codeOf(err error) string {
+	var e *azcore.ResponseError
+	if errors.As(err, &e) {
+		return e.ErrorCode
+	}
+	return ""
+}
 
 // world is two nodes in this process: the home southindia and the region centralindia.
 type world struct {
@@ -35,6 +48,7 @@ type world struct {
 	cred         *azidentity.ClientSecretCredential
 	options      *arm.ClientOptions
 	http         *http.Client
+	secret       identity.Credentials
 }
 
 const subscription = "11111111-2222-3333-4444-555555555555"
@@ -48,14 +62,7 @@ func newWorld(t *testing.T) *world {
 	if w.ca, err = keys.OpenCA(filepath.Join(dir, "ca"), clock); err != nil {
 		t.Fatal(err)
 	}
-	master, backup := filepath.Join(dir, "keys", "master.key"), filepath.Join(dir, "keys", "backup.identity")
-	if _, err := keys.OpenMaster(master, keys.MasterOptions{Create: true, Clock: clock}); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := keys.OpenIdentity(backup, true, clock); err != nil {
-		t.Fatal(err)
-	}
-	base := Config{Address: "127.0.0.1", CA: filepath.Join(dir, "ca"), MasterKey: master, BackupIdentity: backup, Log: slog.New(slog.DiscardHandler), Names: []string{"app.trafficmanager.net"}}
+	base := newKeys(t, dir)
 	home := base
 	home.Region, home.Dir = "southindia", filepath.Join(dir, "southindia")
 	home.Home = &Home{TenantID: "99999999-8888-7777-6666-555555555555", SubscriptionID: subscription, Zone: "trafficmanager.net", Operator: "operator"}
@@ -68,6 +75,7 @@ func newWorld(t *testing.T) *world {
 	region.Peers = []Peer{{Region: "southindia", Home: true, ARM: a.ARM, Internal: a.Internal, Blob: a.Blob}}
 	region.Ports = Ports{ARM: arm, Internal: internal}
 	w.region = w.start(region)
+	w.secret = w.home.Credentials()["operator"]
 	w.connect()
 	return w
 }
@@ -101,7 +109,7 @@ func (w *world) connect() {
 	azure := cloud.Configuration{ActiveDirectoryAuthorityHost: a.Authority, Services: map[cloud.ServiceName]cloud.ServiceConfiguration{
 		cloud.ResourceManager: {Endpoint: a.ARM, Audience: "https://management.azure.com"}}}
 	core := azcore.ClientOptions{Cloud: azure, Transport: w.http, Retry: policy.RetryOptions{MaxRetries: -1}}
-	c := w.home.Credentials()["operator"]
+	c := w.secret
 	var err error
 	w.cred, err = azidentity.NewClientSecretCredential(c.TenantID, c.ClientID, c.ClientSecret, &azidentity.ClientSecretCredentialOptions{ClientOptions: core, DisableInstanceDiscovery: true})
 	if err != nil {
@@ -226,7 +234,7 @@ type storageAccount struct{ name, key string }
 
 func (w *world) storage() storageAccount {
 	w.t.Helper()
-	list, err := w.home.resources.EnsureStorageAccount(w.t.Context(), subscription, "standby", "backups123", "southindia")
+	list, err := w.home.controlPlane().resources.EnsureStorageAccount(w.t.Context(), subscription, "standby", "backups123", "southindia")
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"net"
 	"net/url"
-	"time"
 
 	"tandem/internal/arm"
 	"tandem/internal/resources"
@@ -18,13 +17,16 @@ const (
 	managementHost = "management.azure.com"
 )
 
-// restartWorkflows is how long the engine of workflows waits before it starts again after an error.
-const restartWorkflows = time.Second
+// workflows are the provider of Logic Apps, which every control member has, and their engine, which runs at the leader alone.
+type workflows struct {
+	n        *Node
+	provider arm.Provider
+	engine   *workflow.Engine
+}
 
-// startWorkflows makes the provider of Logic Apps and runs its engine. The home runs it, which lies outside the primary's
-// region, so that a restore still runs when the primary is gone. Workflows reach Azure's sign-in and management plane at
-// this deployment's own endpoints, by the names that they were written with.
-func (n *Node) startWorkflows(run context.Context) (arm.Provider, error) {
+// newWorkflows makes both. Workflows reach Azure's sign-in and management plane at this deployment's own endpoints, by the
+// names that they were written with.
+func (n *Node) newWorkflows() (*workflows, error) {
 	hosts := map[string]workflow.Endpoint{}
 	for name, address := range map[string]string{signInHost: n.addresses.Authority, managementHost: n.addresses.ARM} {
 		u, err := url.Parse(address)
@@ -33,7 +35,7 @@ func (n *Node) startWorkflows(run context.Context) (arm.Provider, error) {
 		}
 		hosts[name] = workflow.Endpoint{Address: u.Host, RootCAs: n.ca.Pool()}
 	}
-	c := workflow.Config{Store: n.store, Sealer: n.master, Clock: n.Clock, Log: n.Log, Hosts: hosts, BaseURL: n.addresses.ARM, Location: string(n.Region), PollInterval: pollEvery}
+	c := workflow.Config{Store: n.shared, Sealer: n.master, Clock: n.Clock, Log: n.Log, Hosts: hosts, BaseURL: n.addresses.ARM, Location: string(n.Region), PollInterval: pollEvery}
 	provider, err := workflow.NewProvider(c)
 	if err != nil {
 		return nil, err
@@ -42,21 +44,13 @@ func (n *Node) startWorkflows(run context.Context) (arm.Provider, error) {
 	if err != nil {
 		return nil, err
 	}
-	n.running.Go(func() { n.runWorkflows(run, engine) })
-	return workflowContents{provider}, nil
+	return &workflows{n, workflowContents{provider}, engine}, nil
 }
 
-// runWorkflows keeps the engine running until ctx ends. A new start takes up the runs that are under way.
-func (n *Node) runWorkflows(ctx context.Context, engine *workflow.Engine) {
-	for {
-		err := engine.Run(ctx)
-		if ctx.Err() != nil {
-			return
-		}
-		n.Log.Error("the workflows stopped; they start again", "error", err)
-		if n.Clock.Sleep(ctx, restartWorkflows) != nil {
-			return
-		}
+// run runs the engine while this node leads. It takes up the runs that the leader before it left.
+func (w *workflows) run(ctx context.Context) {
+	if err := w.engine.Run(ctx); ctx.Err() == nil {
+		w.n.Log.Error("the workflows stopped; they start again", "error", err)
 	}
 }
 

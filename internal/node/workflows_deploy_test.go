@@ -82,7 +82,7 @@ func TestTemplates(t *testing.T) {
 	if !strings.HasPrefix(account, "bicep") || string(paths) != `["orders","stock"]` || out["gateway"] == "" {
 		t.Errorf("what Bicep writes gives %v", out)
 	}
-	if _, ok := w.home.resources.AccountID(t.Context(), account); !ok {
+	if _, ok := w.home.controlPlane().resources.AccountID(t.Context(), account); !ok {
 		t.Errorf("the account %s was not made", account)
 	}
 	if status, tag := w.call("GET", "/subscriptions/"+subscription+"/resourceGroups/primary/providers/Microsoft.ApiManagement/service/apim-primary/tags/many?api-version=2022-08-01", nil); status != 200 {

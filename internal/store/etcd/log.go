@@ -109,7 +109,13 @@ func expected(message string, cause any) bool {
 	switch message {
 	case "Running http and grpc server on single port. This is not recommended for production.",
 		"simple token is not cryptographically signed",
-		"failed to apply request":
+		"failed to apply request",
+		// Said again and again while a peer is away, which "peer became inactive" tells once.
+		"prober detected unhealthy status",
+		"failed to reach the peer URL",
+		"failed to get version",
+		"waiting for ReadIndex response took too long, retrying",
+		"ignored out-of-date read index response; local node read indexes queueing up and waiting to be in sync with leader":
 		return true
 	case "Failed to detect schema version", "failed to update storage version":
 		text, _ := cause.(string)
