@@ -8,7 +8,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"log/slog"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -60,17 +59,16 @@ func runStatus(args []string) error {
 func runTraffic(args []string) error {
 	f := flag.NewFlagSet("traffic", flag.ContinueOnError)
 	interval, port := f.Int("interval", 200, "milliseconds"), f.Int("port", 0, "of the status pages")
+	count, oneWay := f.Int("places", 1, "vantage points"), f.Duration("way", 0, "between vantage points, one way")
 	if err := f.Parse(args); err != nil {
 		return err
 	}
 	ctx, store := context.Background(), storetest.Memory()
-	s, err := traffic.New(traffic.Config{Store: store, Clock: tandem.SystemClock{}, Log: slog.New(slog.DiscardHandler), Zone: zoneName, Listen: "127.0.0.1:0"})
+	places, err := startPlaces(ctx, *count, *oneWay, store)
 	if err != nil {
 		return err
 	}
-	if err := s.Start(ctx); err != nil {
-		return err
-	}
+	s := places[0]
 	body := fmt.Sprintf(`{"properties":{"trafficRoutingMethod":"Priority","dnsConfig":{"relativeName":"n0","ttl":0},"monitorConfig":{"protocol":"HTTP","port":%d,"path":"/status",
 	 "intervalInMilliseconds":%d,"timeoutInMilliseconds":%d,"toleratedNumberOfFailures":2,"holdDownInSeconds":0},"endpoints":[
 	 {"name":"a","type":"x/externalEndpoints","properties":{"target":"127.0.0.11"}},{"name":"b","type":"x/externalEndpoints","properties":{"target":"127.0.0.12"}}]}}`, *port, *interval, min(*interval, 1000))
@@ -93,6 +91,8 @@ func runFailover(args []string) error {
 	f := flag.NewFlagSet("failover", flag.ContinueOnError)
 	breaks := f.Int("breaks", 20, "breaks of each kind")
 	intervals := f.String("intervals", "200,1000,10000", "probe intervals of Tandem in milliseconds; empty: it is not measured")
+	count := f.Int("places", 1, "vantage points of Tandem, which decide by a majority")
+	oneWay := f.Duration("way", 40*time.Millisecond, "between vantage points, one way")
 	others := f.Bool("others", true, "measure gdnsd and PowerDNS too, where they are installed")
 	if err := f.Parse(args); err != nil {
 		return err
@@ -109,7 +109,7 @@ func runFailover(args []string) error {
 			return err
 		}
 		start := func() (*server, error) {
-			cmd, address, err := startChild("traffic", fmt.Sprintf("-interval=%d", interval), fmt.Sprintf("-port=%d", port))
+			cmd, address, err := startChild("traffic", fmt.Sprintf("-interval=%d", interval), fmt.Sprintf("-port=%d", port), fmt.Sprintf("-places=%d", *count), "-way="+oneWay.String())
 			if err != nil {
 				return nil, err
 			}
@@ -120,7 +120,11 @@ func runFailover(args []string) error {
 			if interval > 1000 && mode != "killed" {
 				continue // the interval is most of it, and the run would take hours
 			}
-			if err := series(fmt.Sprintf("tandem %d ms", interval), mode, *breaks, port, start); err != nil {
+			name := fmt.Sprintf("tandem %d ms", interval)
+			if *count > 1 {
+				name += fmt.Sprintf(", %d places %v apart", *count, *oneWay)
+			}
+			if err := series(name, mode, *breaks, port, start); err != nil {
 				return err
 			}
 		}
