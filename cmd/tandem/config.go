@@ -24,9 +24,6 @@ func newConfigCheck() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := nc.Check(); err != nil {
-			return usageError{err}
-		}
 		return tellRoles(c.OutOrStdout(), nc)
 	}}
 }

@@ -36,7 +36,7 @@ func runServe(ctx context.Context, config string) error {
 	}
 	n, err := node.New(nc)
 	if err != nil {
-		return usageError{err}
+		return err
 	}
 	ctx, stop := untilParentEnds(ctx)
 	defer stop()
@@ -50,7 +50,7 @@ func runServe(ctx context.Context, config string) error {
 	return n.Stop()
 }
 
-// readConfig reads a node's configuration, with what the environment says of it.
+// readConfig reads and checks a node's configuration, with what the environment says of it.
 func readConfig(file string) (node.Config, error) {
 	raw, err := os.ReadFile(file)
 	if err != nil {
@@ -59,6 +59,9 @@ func readConfig(file string) (node.Config, error) {
 	nc, err := node.ReadConfig(file, raw, os.Environ())
 	if err != nil {
 		return nc, usageError{err}
+	}
+	if err := nc.Check(); err != nil {
+		return nc, usageError{fmt.Errorf("read configuration %s: %w", file, err)}
 	}
 	nc.Clock = tandem.SystemClock{}
 	nc.Log = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelInfo}))
