@@ -139,7 +139,7 @@ func (n *Node) attach(ctx, run context.Context) error {
 	n.serveAuthority(p)
 	plane := n.newPlacement(server, n.outbound)
 	p.resources.Serve(plane) // templates are deployed through the whole plane, into every region
-	n.fronts.plane.set(plane)
+	n.fronts.plane.set(n.toLeader(plane))
 	if err := n.attachConsole(plane, p.authority); err != nil {
 		return err
 	}

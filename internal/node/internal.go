@@ -46,6 +46,7 @@ func (n *Node) startInternal() error {
 	mux.HandleFunc("GET "+regionPath, n.serveRegion)
 	mux.HandleFunc("GET "+auditPath, n.serveAudit)
 	mux.HandleFunc("DELETE "+servicesPath, n.serveDeleteGroup)
+	n.serveRecovery(mux)
 	n.serve(l, config, mux)
 	return nil
 }

@@ -40,6 +40,7 @@ type Node struct {
 	gateways   *gateways
 	cache      policy.Cache
 	activity   activity
+	recoveries recoveryParts
 	fronts     fronts
 
 	// of the control plane
@@ -128,6 +129,9 @@ func (n *Node) Start(ctx context.Context) (err error) {
 			return err
 		}
 	}
+	if err := n.openAgent(ctx); err != nil {
+		return err
+	}
 	if err := n.startInternal(); err != nil {
 		return err
 	}
@@ -149,6 +153,7 @@ func (n *Node) Start(ctx context.Context) (err error) {
 		return err
 	}
 	n.running.Go(func() { n.gateways.run(run) })
+	n.runAgent(run)
 	return nil
 }
 
@@ -273,13 +278,13 @@ func (n *Node) startPlane(run context.Context) error {
 		return err
 	}
 	n.native = replica.NewNative(replica.NativeConfig{APIM: n.apim, Operations: n.operations, Gateways: n.gateways, Clock: n.Clock, Log: n.Log, Region: n.Region,
-		Container: n.container, Recipients: recipients, Identities: identities, Temp: n.path("tmp")})
+		Container: n.container, Recipients: recipients, Identities: identities, Temp: n.path("tmp"), Begin: n.recoveries.agent.Begin})
 	config, err := n.serverTLS("management of " + string(n.Region))
 	if err != nil {
 		return err
 	}
 	if !n.single() {
-		server, err := arm.NewServer(arm.ServerConfig{Providers: []arm.Provider{n.apim, n.native, debugProvider{n}}, Authoriser: n.replica, Clock: n.Clock, Log: n.Log, Region: string(n.Region), Auditor: &n.activity})
+		server, err := arm.NewServer(arm.ServerConfig{Providers: n.gated(n.apim, n.native, debugProvider{n}), Authoriser: n.replica, Clock: n.Clock, Log: n.Log, Region: string(n.Region), Auditor: &n.activity})
 		if err != nil {
 			return err
 		}
@@ -299,13 +304,15 @@ func (n *Node) attachPlane(run context.Context, p *controlPlane) (http.Handler, 
 		return nil, err
 	}
 	contents := regionContents{n.apim, n}
-	p.resources.Attach(workflows.provider, contents, traffic.NewProvider(traffic.ProviderConfig{Store: n.shared, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic}), p.directory.Authorization(), n.activityLog())
-	server, err := arm.NewServer(arm.ServerConfig{Providers: append(p.resources.Providers(), n.native, debugProvider{n}), Authoriser: p.directory, Clock: n.Clock, Log: n.Log, Region: string(n.Region),
+	profiles := traffic.NewProvider(traffic.ProviderConfig{Store: n.shared, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic})
+	p.resources.Attach(workflows.provider, contents, profiles, p.directory.Authorization(), n.activityLog())
+	server, err := arm.NewServer(arm.ServerConfig{Providers: n.gated(append(append(p.resources.Providers(), n.native, debugProvider{n}), n.openRecovery(profiles)...)...), Authoriser: p.directory, Clock: n.Clock, Log: n.Log, Region: string(n.Region),
 		AuthorizationURI: n.addresses.Authority + "/" + n.Home.TenantID, Scopes: p.resources, Auditor: &n.activity})
 	if err != nil {
 		return nil, err
 	}
 	n.running.Go(func() { n.whileLeading(run, workflows.run) })
+	n.startRecovery(run, profiles)
 	return server, nil
 }
 

@@ -1,0 +1,61 @@
+package node
+
+import (
+	"context"
+
+	"tandem"
+	"tandem/internal/recovery"
+	"tandem/internal/traffic"
+)
+
+// trafficEnd is the traffic end of recovery groups: the deployment's own Traffic Manager. An order goes to the DNS server of this
+// node at once, and to all others through the shared store.
+type trafficEnd struct {
+	provider *traffic.Provider
+	own      *traffic.Service
+}
+
+var _ recovery.Traffic = trafficEnd{}
+
+// Direct implements recovery.Traffic. The endpoint is preferred: should it go down, clients are better served by any other than
+// by none, until the group decides anew.
+func (t trafficEnd) Direct(ctx context.Context, profile, member string) error {
+	id, err := tandem.ParseResourceID(profile)
+	if err != nil {
+		return err
+	}
+	service, err := tandem.ParseResourceID(member)
+	if err != nil {
+		return err
+	}
+	endpoint, err := t.provider.EndpointOf(ctx, id, service)
+	if err != nil {
+		return err
+	}
+	return t.steer(ctx, id, traffic.Steering{Mode: traffic.SteerPrefer, Endpoint: endpoint, By: "recovery group", Reason: "it leads to " + service.Name()})
+}
+
+// Auto implements recovery.Traffic.
+func (t trafficEnd) Auto(ctx context.Context, profile string) error {
+	id, err := tandem.ParseResourceID(profile)
+	if err != nil {
+		return err
+	}
+	return t.steer(ctx, id, traffic.Steering{Mode: traffic.SteerAutomatic, By: "recovery group", Reason: "the profile's own rules decide"})
+}
+
+// steer gives an order, unless the one that stands is the same.
+func (t trafficEnd) steer(ctx context.Context, profile tandem.ResourceID, order traffic.Steering) error {
+	stands, err := t.provider.Steering(ctx, profile)
+	if err != nil {
+		return err
+	}
+	if stands.Mode == order.Mode && stands.Endpoint == order.Endpoint {
+		return nil
+	}
+	given, err := t.provider.Steer(ctx, profile, order)
+	if err != nil || t.own == nil {
+		return err
+	}
+	return t.own.Steer(profile, given)
+}
