@@ -20,7 +20,6 @@ import (
 	"tandem/internal/failover"
 	"tandem/internal/keys"
 	"tandem/internal/recovery"
-	"tandem/internal/store"
 )
 
 const (
@@ -188,6 +187,16 @@ func TestRecoveryGroup(t *testing.T) {
 			w.until(name+" is at "+service, func() bool { return w.has(service, name, value) })
 		}
 	}
+	if code, body := w.try(http.MethodPost, recoveryGroup+"/switchover", recovery.APIVersion, nil); code/100 != 2 {
+		t.Errorf("switchover: %d %s", code, body)
+	}
+	w.until("a person's switchover moved the roles", func() bool { s := w.group(); return s.Holder == failover.Second && !s.Run.Active() })
+	if code, body := w.try(http.MethodGet, recoveryGroup+"/status", recovery.APIVersion, nil); code != http.StatusOK || !strings.Contains(body, "apim-standby") {
+		t.Errorf("status: %d %s", code, body)
+	}
+	if code, body := w.try(http.MethodGet, recoveryGroup+"/runs", recovery.APIVersion, nil); code != http.StatusOK || !strings.Contains(body, "failover") || !strings.Contains(body, "switchover") {
+		t.Errorf("runs: %d %s", code, body)
+	}
 }
 
 // group is what is decided of the group.
@@ -204,15 +213,11 @@ func (w *world) group() failover.State {
 	return doc.State
 }
 
-// makeGroup creates a recovery group.
+// makeGroup creates a recovery group by the management plane.
 func (w *world) makeGroup(g recovery.Group) {
 	w.t.Helper()
-	raw, err := json.Marshal(g)
-	if err != nil {
-		w.t.Fatal(err)
-	}
-	if _, err := w.home.shared.Commit(w.t.Context(), store.Batch{Put: []store.Write{{Key: "recovery/groups/" + subscription + "/standby/shop", Value: raw}}}); err != nil {
-		w.t.Fatal(err)
+	if code, body := w.try(http.MethodPut, g.ID, recovery.APIVersion, map[string]any{"location": "global", "properties": g.Properties}); code != http.StatusCreated {
+		w.t.Fatalf("the recovery group: %d %s", code, body)
 	}
 }
 

@@ -110,7 +110,7 @@ type Probes struct {
 
 // Objectives are what the group promises.
 type Objectives struct {
-	RPO Duration `json:"rpo,omitempty"` // how much may be lost [1s in continuous mode, 26h in the others]
+	RPO Duration `json:"rpo,omitempty"` // how much may be lost [continuous: a second more than the lease, 1s where onLag is refuse; 26h in the other modes]
 	RTO Duration `json:"rto,omitempty"` // how long clients may be without service [2s]
 }
 
@@ -165,10 +165,15 @@ func (p *Properties) Config() failover.Config {
 	return c
 }
 
-// RPO is the objective, or its default.
+// RPO is the objective, or its default. A primary that dies may have acknowledged until its lease ends, so an objective below the
+// lease is only kept where the primary stops by itself (onLag: refuse).
 func (p *Properties) RPO() time.Duration {
-	if p.Mode == Continuous {
+	switch {
+	case p.Mode != Continuous:
+	case p.OnLag == "refuse":
 		return p.Objectives.RPO.or(time.Second)
+	default:
+		return p.Objectives.RPO.or(p.Probes.Lease.or(3*time.Second) + time.Second)
 	}
 	return p.Objectives.RPO.or(26 * time.Hour)
 }

@@ -205,6 +205,9 @@ func (p *Properties) checkTimes(c *checker) {
 	if p.Renew() >= time.Duration(p.Config().Lease)*time.Millisecond {
 		c.bad("probes.renew", "ask at least twice within a lease", "the lease is over before the next question")
 	}
+	if lease := p.Probes.Lease.or(3 * time.Second); p.Mode == Continuous && p.OnLag != "refuse" && p.RPO() <= lease {
+		c.bad("objectives.rpo", fmt.Sprintf("give more than the lease (%s), shorten probes.lease, or set onLag to refuse", lease), "no failover could prove it: a primary that dies may have acknowledged until its lease ended")
+	}
 	if err := p.Config().Validate(); err != nil {
 		c.bad("probes", "see docs/recovery.md for the defaults", "%v", err)
 	}
