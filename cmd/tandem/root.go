@@ -32,6 +32,7 @@ func newRoot() *cobra.Command {
 	root.PersistentFlags().StringVar(&context, "context", "", "the deployment to work with; see 'tandem context'")
 	_ = root.RegisterFlagCompletionFunc("context", completeContexts) // the flag is there
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error { return chooseContext(c, context) }
-	root.AddCommand(newRehearse(), newUp(), newServe(), newConfig(), newMember(), newBackend(), newBackup(), newRestore(), newVerify(), newDiff(), newInspect(), newExport(), newImport(), newVault(), newSnapshots(), newPrune(), newLogicApp(), newPolicy(), newContext(), newDoctor(), newMan(), newVersion())
+	root.AddCommand(newRehearse(), newUp(), newServe(), newConfig(), newMember(), newBackend(), newBackup(), newRestore(), newVerify(), newDiff(), newInspect(), newExport(), newImport(), newVault(), newSnapshots(), newPrune(), newLogicApp(), newPolicy(), newContext(), newDoctor(), newMan(), newGroup(), newStatus(), newRuns(), newVersion())
+	root.AddCommand(newMoves()...)
 	return root
 }

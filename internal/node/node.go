@@ -304,7 +304,7 @@ func (n *Node) attachPlane(run context.Context, p *controlPlane) (http.Handler, 
 		return nil, err
 	}
 	contents := regionContents{n.apim, n}
-	profiles := traffic.NewProvider(traffic.ProviderConfig{Store: n.shared, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic})
+	profiles := traffic.NewProvider(traffic.ProviderConfig{Store: n.shared, Clock: n.Clock, Zone: n.Home.Zone, Health: n.traffic, Find: n.gatewayOf})
 	p.resources.Attach(workflows.provider, contents, profiles, p.directory.Authorization(), n.activityLog())
 	server, err := arm.NewServer(arm.ServerConfig{Providers: n.gated(append(append(p.resources.Providers(), n.native, debugProvider{n}), n.openRecovery(profiles)...)...), Authoriser: p.directory, Clock: n.Clock, Log: n.Log, Region: string(n.Region),
 		AuthorizationURI: n.addresses.Authority + "/" + n.Home.TenantID, Scopes: p.resources, Auditor: &n.activity})

@@ -2,6 +2,9 @@ package node
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
+	"net/url"
 
 	"tandem"
 	"tandem/internal/recovery"
@@ -42,6 +45,33 @@ func (t trafficEnd) Auto(ctx context.Context, profile string) error {
 		return err
 	}
 	return t.steer(ctx, id, traffic.Steering{Mode: traffic.SteerAutomatic, By: "recovery group", Reason: "the profile's own rules decide"})
+}
+
+// gatewayOf finds where the gateway of a service answers: for endpoints of profiles that name services. Of another region it is
+// what the region told last.
+func (n *Node) gatewayOf(ctx context.Context, id tandem.ResourceID) (traffic.Found, error) {
+	region, err := n.regionOf(ctx, id.Key())
+	if err != nil {
+		return traffic.Found{}, err
+	}
+	address := n.gateways.URL(id.Name())
+	if region != n.Region {
+		d, err := n.shared.Get(ctx, placesPrefix+id.Key(), 0)
+		if err != nil {
+			return traffic.Found{}, err
+		}
+		var p place
+		var seen struct{ Properties struct{ GatewayURL string } }
+		if err := errors.Join(json.Unmarshal(d.Value, &p), json.Unmarshal(p.Seen, &seen)); err != nil {
+			return traffic.Found{}, err
+		}
+		address = seen.Properties.GatewayURL
+	}
+	u, err := url.Parse(address)
+	if err != nil || u.Hostname() == "" {
+		return traffic.Found{}, &tandem.Error{Op: "find gateway", Subject: id.String(), Kind: tandem.NotFound, Remedy: "wait until the service's gateway has started"}
+	}
+	return traffic.Found{Host: u.Hostname(), Region: region}, nil
 }
 
 // steer gives an order, unless the one that stands is the same.
