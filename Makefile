@@ -2,7 +2,7 @@
 GO ?= go
 ARGS ?=
 
-.PHONY: run test test-go deb test-deploy lint bench soak build clean
+.PHONY: run test test-go test-sites deb test-deploy lint bench soak build clean
 
 # --keep stays open until Ctrl-C; with ARGS=--json the story is told once and the command ends.
 run:
@@ -22,6 +22,10 @@ test: lint
 # The tests that need only Go.
 test-go:
 	$(GO) test ./...
+
+# Whole sites in network namespaces, joined by a relay with delay, loss and cuts: needs root and /dev/net/tun, about three minutes.
+test-sites:
+	TANDEM_SITES=1 $(GO) test -v -count 1 -timeout 20m ./test/sites/...
 
 lint:
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt these files:"; echo "$$unformatted"; exit 1; fi

@@ -67,6 +67,14 @@ func New(t TB, sites ...string) *Lab {
 	return l
 }
 
+// Long skips a test that runs real nodes for a minute, unless "make test-sites" asks for it.
+func Long(t TB) {
+	t.Helper()
+	if os.Getenv("TANDEM_SITES") == "" {
+		t.Skip("it runs nodes in namespaces for a minute: run it with 'make test-sites'")
+	}
+}
+
 // Open makes a lab.
 func Open(c Config) (*Lab, error) {
 	n, err := relay.New(relay.Config{Clock: c.Clock, Sites: c.Sites, Seed: c.Seed})

@@ -52,10 +52,6 @@ func (w *World) servicePath(site string) string {
 	return w.group() + "/providers/Microsoft.ApiManagement/service/" + service(site)
 }
 
-func (w *World) profilePath() string {
-	return w.group() + "/providers/Microsoft.Network/trafficManagerProfiles/" + profileName
-}
-
 func (w *World) accountPath() string {
 	return w.group() + "/providers/Microsoft.Storage/storageAccounts/" + storageAccount
 }
@@ -80,6 +76,11 @@ func post(ctx context.Context, c *armclient.Client, path string, into any) error
 	return err
 }
 
+// Group makes the resource group that everything is in.
+func (w *World) Group(ctx context.Context) error {
+	return put(ctx, w.clients.operator, w.group()+"?api-version=2021-04-01", object{"location": region(Central)})
+}
+
 // Build makes both services, an API in the primary, a backup of it restored into the standby, and the traffic profile.
 func (w *World) Build(ctx context.Context) error {
 	c, backend := w.clients.operator, fmt.Sprintf("http://127.0.0.1:%d", backendPort)
@@ -87,12 +88,15 @@ func (w *World) Build(ctx context.Context) error {
 		path string
 		body any
 	}
-	steps := []step{{w.group() + "?api-version=2021-04-01", object{"location": Region(Central)}}}
+	if err := w.Group(ctx); err != nil {
+		return err
+	}
+	var steps []step
 	for _, site := range []string{Central, South} {
-		steps = append(steps, step{w.servicePath(site), object{"location": Region(site), "sku": object{"name": "Standard", "capacity": 1}, "properties": object{"publisherEmail": "operator@parcels.example", "publisherName": "Parcels"}}})
+		steps = append(steps, step{w.servicePath(site), object{"location": region(site), "sku": object{"name": "Standard", "capacity": 1}, "properties": object{"publisherEmail": "operator@parcels.example", "publisherName": "Parcels"}}})
 	}
 	primary := w.servicePath(Central)
-	steps = append(steps, step{w.accountPath() + "?api-version=2024-01-01", object{"location": Region(South), "kind": "StorageV2", "sku": object{"name": "Standard_LRS"}, "properties": object{}}},
+	steps = append(steps, step{w.accountPath() + "?api-version=2024-01-01", object{"location": region(South), "kind": "StorageV2", "sku": object{"name": "Standard_LRS"}, "properties": object{}}},
 		step{w.accountPath() + "/blobServices/default/containers/" + container + "?api-version=2024-01-01", props(object{})},
 		step{primary + "/namedValues/" + sequence, props(object{"displayName": sequence, "value": "0"})},
 		step{primary + "/apis/parcels", props(object{"format": "openapi", "value": parcels.Document, "path": "parcels-api", "serviceUrl": backend, "protocols": []string{"https"}})},
@@ -120,7 +124,7 @@ func (w *World) Build(ctx context.Context) error {
 	if err := errors.Join(w.Transfer(ctx, Central, "backup"), w.Transfer(ctx, South, "restore")); err != nil {
 		return err
 	}
-	if err := w.buildProfile(ctx); err != nil {
+	if err := w.Profile(ctx, profileName, gateways(probeWithin), Central, South); err != nil {
 		return err
 	}
 	w.Built = true
@@ -129,18 +133,32 @@ func (w *World) Build(ctx context.Context) error {
 
 func ledger(n int) string { return fmt.Sprintf("ledger-%d", n%ledgers) }
 
-// probe settings of the profile, in milliseconds. A probe on a new connection takes three round trips: TCP, TLS, HTTP.
-const probeEvery, probeWithin = 200, 400
+// probe settings of the profile, in milliseconds. A probe on a new connection takes three round trips of 80 ms (TCP, TLS,
+// HTTP), and a look after a failure is given half the timeout.
+const probeEvery, probeWithin = 200, 600
 
-func (w *World) buildProfile(ctx context.Context) error {
-	endpoint := func(site string, priority int) object {
-		return object{"name": site, "type": "Microsoft.Network/trafficManagerProfiles/externalEndpoints", "properties": object{"target": w.Site(site).Addr.String(), "priority": priority, "endpointStatus": "Enabled"}}
+// gateways is how the gateways' status pages are probed.
+func gateways(within int) Monitor {
+	return Monitor{Protocol: "HTTPS", Port: gatewayPort, Path: "/status-0123456789abcdef", Every: probeEvery, Within: within, Tolerated: 2}
+}
+
+// Monitor says how the endpoints of a profile are probed. Every and Within are in milliseconds.
+type Monitor struct {
+	Protocol, Path                 string
+	Port, Every, Within, Tolerated int
+}
+
+// Profile makes a traffic profile that sends clients to the first of the sites that is well.
+func (w *World) Profile(ctx context.Context, name string, m Monitor, sites ...string) error {
+	var endpoints []any
+	for i, site := range sites {
+		endpoints = append(endpoints, object{"name": site, "type": "Microsoft.Network/trafficManagerProfiles/externalEndpoints", "properties": object{"target": w.Site(site).Addr.String(), "priority": i + 1, "endpointStatus": "Enabled"}})
 	}
-	return put(ctx, w.clients.operator, w.profilePath()+"?api-version=2022-04-01", object{"location": "global", "properties": object{
-		"profileStatus": "Enabled", "trafficRoutingMethod": "Priority", "dnsConfig": object{"relativeName": profileName, "ttl": 0},
-		"monitorConfig": object{"protocol": "HTTPS", "port": gatewayPort, "path": "/status-0123456789abcdef", "intervalInSeconds": 10, "timeoutInSeconds": 5, "toleratedNumberOfFailures": 2,
-			"intervalInMilliseconds": probeEvery, "timeoutInMilliseconds": probeWithin},
-		"endpoints": []any{endpoint(Central, 1), endpoint(South, 2)}}})
+	return put(ctx, w.clients.operator, w.group()+"/providers/Microsoft.Network/trafficManagerProfiles/"+name+"?api-version=2022-04-01", object{"location": "global", "properties": object{
+		"profileStatus": "Enabled", "trafficRoutingMethod": "Priority", "dnsConfig": object{"relativeName": name, "ttl": 0},
+		"monitorConfig": object{"protocol": m.Protocol, "port": m.Port, "path": m.Path, "intervalInSeconds": 10, "timeoutInSeconds": 5, "toleratedNumberOfFailures": m.Tolerated,
+			"intervalInMilliseconds": m.Every, "timeoutInMilliseconds": m.Within},
+		"endpoints": endpoints}})
 }
 
 // pollEvery is the pause between two looks at a long-running operation.

@@ -26,14 +26,14 @@ const answerWithin = 2 * time.Second
 func (w *World) connect() error {
 	trust := func() *tls.Config { return &tls.Config{RootCAs: w.ca.Pool(), MinVersion: tls.VersionTLS12} }
 	patient := w.HTTP(Client, trust(), time.Minute)
-	tokens := &armclient.ClientCredentials{Authority: w.url(South, authorityPort), TenantID: w.TenantID, ClientID: w.ClientID, ClientSecret: w.ClientSecret, HTTP: patient, Clock: w.Clock}
+	tokens := &armclient.ClientCredentials{Authority: w.url(w.home(), authorityPort), TenantID: w.TenantID, ClientID: w.ClientID, ClientSecret: w.ClientSecret, HTTP: patient, Clock: w.Clock}
 	var err error
-	w.clients.operator, err = armclient.New(armclient.Config{Endpoint: w.url(South, armPort), HTTP: patient, Clock: w.Clock, APIVersion: apiVersion, Tokens: tokens})
+	w.clients.operator, err = armclient.New(armclient.Config{Endpoint: w.url(w.home(), armPort), HTTP: patient, Clock: w.Clock, APIVersion: apiVersion, Tokens: tokens})
 	if err != nil {
 		return err
 	}
 	w.clients.writer = map[string]*armclient.Client{}
-	for _, site := range []string{South, Central} {
+	for _, site := range w.places() {
 		// A writer must know what became of each write: it never tries again by itself.
 		if w.clients.writer[site], err = armclient.New(armclient.Config{Endpoint: w.url(site, armPort), HTTP: w.HTTP(Client, trust(), answerWithin), Clock: w.Clock, APIVersion: apiVersion, Tokens: tokens, Retries: -1}); err != nil {
 			return err
@@ -48,7 +48,16 @@ func (w *World) connect() error {
 
 // Resolve asks Tandem's DNS servers for the traffic name, from where the clients are.
 func (w *World) Resolve(ctx context.Context) (netip.Addr, error) {
-	ips, err := w.Lab.Resolve(ctx, Client, trafficName, nameWithin, w.At(South, dnsPort))
+	return w.Named(ctx, Client, profileName)
+}
+
+// Named asks Tandem's DNS servers for the address of a profile from inside a site.
+func (w *World) Named(ctx context.Context, from, profile string) (netip.Addr, error) {
+	var servers []string
+	for _, member := range w.options.Members {
+		servers = append(servers, w.At(member, dnsPort))
+	}
+	ips, err := w.Lab.Resolve(ctx, from, profile+"."+zone, nameWithin, servers...)
 	if err != nil {
 		return netip.Addr{}, err
 	}

@@ -7,6 +7,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"time"
 
@@ -33,9 +34,12 @@ func Sites() []string { return []string{South, Central, Witness, Client} }
 // apart is how long a packet takes between two sites: half a round trip of 80 ms.
 const apart = 40 * time.Millisecond
 
-// Region is the region that a site is.
-func Region(site string) tandem.Region {
-	return map[string]tandem.Region{South: "southindia", Central: "centralindia", Witness: "westindia"}[site]
+// region is the region that a site is; those of other names are all one.
+func region(site string) tandem.Region {
+	if r := map[string]tandem.Region{South: "southindia", Central: "centralindia", Witness: "westindia"}[site]; r != "" {
+		return r
+	}
+	return "jioindiawest"
 }
 
 // Every site has addresses of its own, so the ports are the same everywhere.
@@ -50,7 +54,7 @@ const zone = "trafficmanager.net"
 type World struct {
 	*lab.Lab
 	saved
-	program string
+	options Options
 	ca      *keys.CA
 	nodes   map[string]*lab.Process
 	clients clients
@@ -65,9 +69,20 @@ type saved struct {
 	Built                    bool // services, API, backup and profile are made
 }
 
-// Open makes a world in the lab's folder, or takes the one that is there. The program is tandem's command.
-func Open(l *lab.Lab, program string) (*World, error) {
-	w := &World{Lab: l, program: program, nodes: map[string]*lab.Process{}}
+// Options say what a world is made of.
+type Options struct {
+	// Program is tandem's command, as it was built.
+	Program string
+	// Members are the sites that have the control plane: one is the home, three are a cluster. Empty: South.
+	Members []string
+}
+
+// Open makes a world in the lab's folder, or takes the one that is there.
+func Open(l *lab.Lab, o Options) (*World, error) {
+	if len(o.Members) == 0 {
+		o.Members = []string{South}
+	}
+	w := &World{Lab: l, options: o, nodes: map[string]*lab.Process{}}
 	raw, err := os.ReadFile(w.file("world.json"))
 	if err == nil {
 		err = json.Unmarshal(raw, &w.saved)
@@ -109,47 +124,80 @@ func (w *World) url(site string, port int) string { return "https://" + w.At(sit
 
 // config is that of the node of a site.
 func (w *World) config(site string) node.Config {
-	c := node.Config{Region: Region(site), Dir: w.file(site), CA: w.file("ca"), MasterKey: w.file("keys/master.key"), BackupIdentity: w.file("keys/backup.identity"),
+	c := node.Config{Region: region(site), Dir: w.file(site), CA: w.file("ca"), MasterKey: w.file("keys/master.key"), BackupIdentity: w.file("keys/backup.identity"),
 		Recovery: w.file("keys/recovery.recipient"), Names: []string{trafficName}, Address: w.Site(site).Addr.String(),
-		Ports:    node.Ports{ARM: armPort, Internal: internalPort, Authority: authorityPort, Blob: blobPort, Traffic: dnsPort},
-		Gateways: map[string]int{service(site): gatewayPort}}
-	if site == South {
+		Ports: node.Ports{ARM: armPort, Internal: internalPort, Authority: authorityPort, Blob: blobPort, Traffic: dnsPort}}
+	if name := service(site); name != "" {
+		c.Gateways = map[string]int{name: gatewayPort}
+	}
+	if site == w.home() {
 		c.Home = &node.Home{TenantID: w.TenantID, SubscriptionID: w.SubscriptionID, Zone: zone, Operator: "operator", NewSecrets: w.ClientSecret == ""}
-		c.Peers = []node.Peer{{Region: Region(Central), ARM: w.url(Central, armPort), Internal: w.url(Central, internalPort)}}
-	} else {
-		c.Peers = []node.Peer{{Region: Region(South), Home: true, ARM: w.url(South, armPort), Internal: w.url(South, internalPort), Blob: w.url(South, blobPort)}}
+	}
+	for _, other := range w.places() {
+		switch {
+		case other == site || site != w.home() && other != w.home():
+		default:
+			p := node.Peer{Region: region(other), ARM: w.url(other, armPort), Internal: w.url(other, internalPort)}
+			if other == w.home() {
+				p.Home, p.Blob = true, w.url(other, blobPort)
+			}
+			c.Peers = append(c.Peers, p)
+		}
 	}
 	return c
 }
 
-// Start starts a backend and a node at the sites of both regions, each in its own namespace.
-func (w *World) Start(ctx context.Context) error {
+// home is the site with the control plane.
+func (w *World) home() string { return w.options.Members[0] }
+
+// places are the sites that have a node, the home first.
+func (w *World) places() []string {
+	out := slices.Clone(w.options.Members)
 	for _, site := range []string{South, Central} {
-		var address map[string]string
-		if _, err := w.Lab.Start(ctx, site, "backend-"+site, &address, w.program, "backend", "--listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(backendPort))); err != nil {
-			return err
+		if w.Site(site) != nil && !slices.Contains(out, site) {
+			out = append(out, site)
 		}
-		raw, err := json.MarshalIndent(w.config(site), "", "  ")
-		if err != nil {
+	}
+	return out
+}
+
+// Start starts a node at each place, and a backend where there are services, each in its site's namespace.
+func (w *World) Start(ctx context.Context) error {
+	for _, site := range w.places() {
+		if err := w.startSite(ctx, site); err != nil {
 			return err
-		}
-		if err := os.WriteFile(w.file(site+".json"), raw, 0o600); err != nil {
-			return err
-		}
-		var ready rehearsal.Ready
-		p, err := w.Lab.Start(ctx, site, "node-"+site, &ready, w.program, "serve", "--config", w.file(site+".json"))
-		if err != nil {
-			return err
-		}
-		w.nodes[site] = p
-		if c := ready.Credentials["operator"]; c.ClientSecret != "" {
-			w.ClientID, w.ClientSecret = c.ClientID, c.ClientSecret
 		}
 	}
 	if err := w.connect(); err != nil {
 		return err
 	}
 	return w.save()
+}
+
+func (w *World) startSite(ctx context.Context, site string) error {
+	if service(site) != "" {
+		var address map[string]string
+		if _, err := w.Lab.Start(ctx, site, "backend-"+site, &address, w.options.Program, "backend", "--listen", net.JoinHostPort("127.0.0.1", strconv.Itoa(backendPort))); err != nil {
+			return err
+		}
+	}
+	raw, err := json.MarshalIndent(w.config(site), "", "  ")
+	if err != nil {
+		return err
+	}
+	if err := os.WriteFile(w.file(site+".json"), raw, 0o600); err != nil {
+		return err
+	}
+	var ready rehearsal.Ready
+	p, err := w.Lab.Start(ctx, site, "node-"+site, &ready, w.options.Program, "serve", "--config", w.file(site+".json"))
+	if err != nil {
+		return err
+	}
+	w.nodes[site] = p
+	if c := ready.Credentials["operator"]; c.ClientSecret != "" {
+		w.ClientID, w.ClientSecret = c.ClientID, c.ClientSecret
+	}
+	return nil
 }
 
 // Node is the process of a site's node.
