@@ -237,7 +237,10 @@ func tellStatus(out io.Writer, s recovery.StatusView) error {
 	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
 	fmt.Fprintf(w, "%s\twrites at %s (epoch %d), traffic at %s\n", s.Name, lastOf(s.Holder), s.Epoch, lastOf(s.Traffic))
 	for _, m := range s.Members {
-		note := m.Error
+		note := ""
+		if m.Error != "" {
+			note = "its node does not answer"
+		}
 		if st := m.State; st != nil && st.LagMillis != nil {
 			note = fmt.Sprintf("lag %s", time.Duration(*st.LagMillis)*time.Millisecond)
 		}

@@ -20,7 +20,8 @@ type trafficEnd struct {
 
 var _ recovery.Traffic = trafficEnd{}
 
-// Direct implements recovery.Traffic. The endpoint is preferred: should it go down, clients are better served by any other than
+// Direct implements recovery.Traffic. A profile with manual failback keeps an endpoint out that was down: the group decided, so it
+// is let back. The endpoint is preferred: should it go down, clients are better served by any other than
 // by none, until the group decides anew.
 func (t trafficEnd) Direct(ctx context.Context, profile, member string) error {
 	id, err := tandem.ParseResourceID(profile)
@@ -34,6 +35,11 @@ func (t trafficEnd) Direct(ctx context.Context, profile, member string) error {
 	endpoint, err := t.provider.EndpointOf(ctx, id, service)
 	if err != nil {
 		return err
+	}
+	if stands, err := t.provider.Steering(ctx, id); err != nil || stands.Mode != traffic.SteerPrefer || stands.Endpoint != endpoint {
+		if err := errors.Join(err, t.provider.LetBack(ctx, id, endpoint)); err != nil {
+			return err
+		}
 	}
 	return t.steer(ctx, id, traffic.Steering{Mode: traffic.SteerPrefer, Endpoint: endpoint, By: "recovery group", Reason: "it leads to " + service.Name()})
 }

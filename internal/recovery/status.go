@@ -115,6 +115,9 @@ func (c *Controller) Status(ctx context.Context, group string) (*StatusView, err
 	}
 	v.Next = plans(g.Properties, c.Clock.Now())
 	v.troubles(st, g, runs, run.notify.troubles())
+	if now := ticks(tandem.Boottime(c.Clock)); st.Health[st.Holder].Verdict == failover.Down && !st.Run.Active() && !st.HoldDown.Over(now) {
+		v.trouble("a person may act before: 'tandem failover "+g.Name+"'", "the roles moved a short while ago, so the group moves them by itself only in %s", plainDuration(time.Duration(st.HoldDown.Until-now)*time.Millisecond))
+	}
 	return v, nil
 }
 

@@ -46,6 +46,22 @@ func (p *Provider) steerProfile(ctx context.Context, r *arm.Request) (*arm.Respo
 // Drain begins or ends the drain of an endpoint: the TTL is lowered at once, with the Weighted method its weight falls, and
 // after drainInSeconds, at least the old TTL, it is out of DNS. Service.Drained tells when. Call it before a planned move.
 func (p *Provider) Drain(ctx context.Context, profile tandem.ResourceID, endpoint string, on bool) error {
+	return p.changeNamed(ctx, "drain endpoint", profile, endpoint, func(e *Endpoint) {
+		e.Properties.Drain = disabled
+		if on {
+			e.Properties.Drain = enabled
+		}
+	})
+}
+
+// LetBack lets an endpoint back that recovered and is kept out by failbackMode Manual, as the failback call does for people. For an
+// endpoint that has not recovered it has no effect.
+func (p *Provider) LetBack(ctx context.Context, profile tandem.ResourceID, endpoint string) error {
+	return p.changeNamed(ctx, "let endpoint back", profile, endpoint, func(e *Endpoint) { e.Properties.Failback++ })
+}
+
+// changeNamed changes one endpoint of a profile, whatever its kind.
+func (p *Provider) changeNamed(ctx context.Context, op string, profile tandem.ResourceID, endpoint string, change func(*Endpoint)) error {
 	if _, err := profileID(profile); err != nil {
 		return err
 	}
@@ -62,15 +78,12 @@ func (p *Provider) Drain(ctx context.Context, profile tandem.ResourceID, endpoin
 			changed := *e
 			if strings.EqualFold(e.Name, endpoint) {
 				found = true
-				changed.Properties.Drain = disabled
-				if on {
-					changed.Properties.Drain = enabled
-				}
+				change(&changed)
 			}
 			next.Properties.Endpoints = append(next.Properties.Endpoints, &changed)
 		}
 		if !found {
-			return nil, &tandem.Error{Op: "drain endpoint", Subject: endpoint + " of " + old.Name, Kind: tandem.NotFound, Remedy: "name an endpoint of the profile"}
+			return nil, &tandem.Error{Op: op, Subject: endpoint + " of " + old.Name, Kind: tandem.NotFound, Remedy: "name an endpoint of the profile"}
 		}
 		return &next, nil
 	})

@@ -35,7 +35,11 @@ func (m *Monitor) Sights(id string) []Sight {
 		return nil
 	}
 	fresh := m.config.Quorum.Fresh
-	out := []Sight{sightOf(w.verdict(id, m.config.Clock.Now()), fresh)}
+	own := sightOf(w.verdict(id, m.config.Clock.Now()), fresh)
+	if w.state.Awaiting && own.Seen == Down {
+		own.Seen = Up // it answers; that clients are not sent there until somebody lets it back is no verdict about its health
+	}
+	out := []Sight{own}
 	if m.config.Peers != nil {
 		for _, v := range m.config.Peers.Heard(id) {
 			out = append(out, sightOf(v, fresh))
