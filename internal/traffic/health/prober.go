@@ -30,6 +30,7 @@ type prober struct {
 	kept         *conn
 	failures     int           // in a row
 	srtt, rttvar time.Duration // of successful probes, as TCP smooths them
+	connect      time.Duration // the longest lately of a successful probe on a new connection, which takes more round trips
 	calm         time.Duration // the least time between two alarms of the trip-wire, grown by false ones
 }
 
@@ -99,7 +100,7 @@ func (p *prober) look(ctx context.Context, tripped bool) time.Duration {
 		use = nil
 	}
 	rechecking := p.failures > 0
-	timeout := p.timeout(rechecking)
+	timeout := p.timeout(rechecking && p.failures <= p.target.Rules.Strikes)
 	fresh := use == nil
 	o := probe(ctx, p.clock, p.target, use, timeout)
 	if o.stale {
@@ -112,6 +113,9 @@ func (p *prober) look(ctx context.Context, tripped bool) time.Duration {
 	}
 	if o.ok {
 		p.learn(o.took)
+		if fresh {
+			p.connect = max(o.took, p.connect-p.connect/8)
+		}
 		p.failures = 0
 	} else {
 		p.failures++
@@ -137,14 +141,15 @@ func (p *prober) calmDown(ok bool) {
 	p.calm = min(max(2*p.calm, 50*time.Millisecond), p.target.Rules.Interval)
 }
 
-// timeout of the next probe. A re-check of an endpoint whose pace is known need not wait as long as the first look: it
-// gets half, or what its own pace explains, and never less than 10 ms.
+// timeout of the next probe. A re-check of an endpoint whose pace is known need not wait as long as the first look: it is made on a
+// new connection, so it gets half as much again as one took lately. Once the strikes have fallen nothing is gained by haste, and the
+// endpoint gets the whole timeout to show that it is back.
 func (p *prober) timeout(rechecking bool) time.Duration {
 	t := p.target.Timeout
 	if !rechecking || p.srtt == 0 {
 		return t
 	}
-	return min(t, max(t/2, p.srtt+8*p.rttvar, 10*time.Millisecond))
+	return min(t, max(t/2, p.srtt+8*p.rttvar, p.connect+p.connect/2, 10*time.Millisecond))
 }
 
 func (p *prober) learn(took time.Duration) {
