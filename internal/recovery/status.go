@@ -219,15 +219,15 @@ func (v *StatusView) troubles(st failover.State, g groupDoc, runs []Record, noti
 		id := coreRunID(r.Number)
 		switch r.Step {
 		case failover.Stopped:
-			v.trouble("'tandem override "+name+"' shows the gates and the loss to accept, or mend what fails", "%s waits: %s", id, orText(v.Run))
+			v.trouble("mend what fails, or accept it: POST "+v.Group+"/override with the gates and the loss that 'tandem runs "+name+" --json' shows", "%s waits: %s", id, orText(v.Run))
 		case failover.Approve:
 			v.trouble("'tandem approve "+name+"'", "%s waits for approval", id)
 		case failover.Resolve:
-			v.trouble("'tandem runs show "+name+" "+id+"' lists the conflicts; decide them with 'tandem group resolve'", "%s waits for conflicts to be decided", id)
+			v.trouble("GET "+v.Group+"/runs/"+id+"/conflicts lists them; decide them with POST "+v.Group+"/resolve", "%s waits for conflicts to be decided", id)
 		}
 	}
 	if v.Hold != "" {
-		v.trouble("'tandem hold "+name+" --off' lets them move again", "%s on hold", v.Hold)
+		v.trouble("POST "+v.Group+"/hold with both holds off lets them move again", "%s on hold", v.Hold)
 	}
 	if i := slices.IndexFunc(runs, func(r Record) bool { return r.Kind == jobBackup || r.Kind == jobSync }); i >= 0 && runs[i].Status == Failed {
 		v.trouble("'tandem runs show "+name+" "+runs[i].ID+"' tells the steps", "the last %s failed: %s", runs[i].Kind, runs[i].Reason)

@@ -172,7 +172,7 @@ func newWorld(t *testing.T, g Group, config func(*ControllerConfig)) *world {
 		t.Fatal(problems)
 	}
 	ctx, end := context.WithCancel(t.Context())
-	w := &world{t: t, ctx: ctx, store: storetest.Memory(), clock: tandem.SystemClock{}, traffic: &points{}, config: config}
+	w := &world{t: t, ctx: ctx, store: storetest.Memory(), clock: bubbleClock{tandem.SystemClock{}}, traffic: &points{}, config: config}
 	w.east, w.west = newSite(eastID, w.clock), newSite(westID, w.clock)
 	p, err := place(g.ID)
 	if err != nil {
@@ -342,3 +342,6 @@ func (w *world) runRecord(id string) Record {
 func steady(s failover.State) bool {
 	return s.Tenure.Given && s.Standby.Known && s.Health[0].Verdict == failover.Up
 }
+
+// bubbleClock is the bubble's clock in all it tells: the machine's Boottime does not go by it.
+type bubbleClock struct{ tandem.Clock }
